@@ -1,0 +1,1 @@
+//! The hall: every messaging semantic, once, for every protocol.

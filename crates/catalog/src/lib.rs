@@ -1,0 +1,1 @@
+//! The durable catalogue: vhosts, users, exchanges, queues, bindings, policies.

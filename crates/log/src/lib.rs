@@ -1,0 +1,1 @@
+//! The journal: segments, group commit, recovery, snapshots, reclaim.

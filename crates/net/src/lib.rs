@@ -1,0 +1,1 @@
+//! Listeners, TLS, connection limits and drain; knows no protocol.

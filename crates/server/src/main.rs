@@ -1,0 +1,2 @@
+//! The anymq binary.
+fn main() {}

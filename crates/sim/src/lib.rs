@@ -1,0 +1,1 @@
+//! Seeded simulation of the core and the journal.

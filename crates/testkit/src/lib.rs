@@ -1,0 +1,1 @@
+//! Shared test tooling: server process, scratch directories, waiting with a deadline.

@@ -1,0 +1,2 @@
+//! Chores of this repository: tidy, docs, test, ci.
+fn main() {}
