@@ -135,6 +135,10 @@ impl Plan {
 }
 
 fn run_tests(root: &Path, nextest: bool) -> Result<Count> {
+    // Tests that start a server take the binary of the same build directory.
+    if !cargo(root, &["build", "--package", "anymq"]).ok()? {
+        return Ok(Count::FAILED);
+    }
     if nextest {
         return cargo(root, &["nextest", "run", "--workspace"]).count();
     }
