@@ -1,0 +1,31 @@
+//! The durable state as changes.
+
+use std::iter;
+
+use super::Catalog;
+use crate::change::Change;
+
+impl Catalog {
+    /// Changes that rebuild the durable state in an empty catalogue, always in the same order for the same state.
+    pub fn snapshot(&self) -> impl Iterator<Item = Change> + '_ {
+        let ids = iter::once(Change::Ids(self.next));
+        let vhosts = self.vhosts().map(|vhost| Change::VhostPut((**vhost).clone()));
+        let users = self.users().map(|user| Change::UserPut((**user).clone()));
+        let permissions = self.permissions().cloned().map(Change::PermissionPut);
+        let topics = self.topic_permissions().cloned().map(Change::TopicPermissionPut);
+        let globals = self.global_parameters().cloned().map(Change::GlobalParameterPut);
+        let in_vhosts = self.vhosts.keys().flat_map(move |id| {
+            let parameters = self.parameters(*id).cloned().map(Change::ParameterPut);
+            let policies = self.policies(*id, false).chain(self.policies(*id, true));
+            let exchanges = self.exchanges(*id).filter(|x| x.durable && !x.is_predeclared());
+            let queues = self.queues(*id).filter(|q| q.is_durable());
+            let bindings = self.bindings(*id).filter(|b| self.is_binding_durable(b));
+            parameters
+                .chain(policies.cloned().map(Change::PolicyPut))
+                .chain(exchanges.map(|x| Change::ExchangePut((**x).clone())))
+                .chain(queues.map(|q| Change::QueuePut((**q).clone())))
+                .chain(bindings.map(|b| Change::BindingPut((**b).clone())))
+        });
+        ids.chain(vhosts).chain(users).chain(permissions).chain(topics).chain(globals).chain(in_vhosts)
+    }
+}
