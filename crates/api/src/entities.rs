@@ -30,7 +30,7 @@ pub struct ListQuery {
 }
 
 /// Most entries on one page.
-pub const PAGE_MAX: usize = 1000;
+pub const PAGE_MAX: usize = 10_000;
 
 /// A vhost.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
