@@ -1,0 +1,4 @@
+//! Tests of the log through its public API, on the faulty disk.
+
+mod common;
+mod journal;
