@@ -1,0 +1,62 @@
+"""The broker under test: started from the binary that ANYMQ_BIN names, or a server that runs already (AMQP_URL)."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+READY_SECONDS = 30
+
+
+class Broker:
+    """One `anymq dev` process on free ports with its own data directory; survives kill -9 and start again on the same port."""
+
+    def __init__(self, data_dir=None, binary=None):
+        self.binary = binary or os.environ["ANYMQ_BIN"]
+        self.data_dir = Path(data_dir or tempfile.mkdtemp(prefix="anymq-interop-"))
+        self.process, self.amqp_port, self.admin_port = None, 0, 0
+
+    def start(self):
+        """Starts and waits until it serves. Ports are chosen by the first start and kept."""
+        ready = self.data_dir.with_name(self.data_dir.name + ".ready")
+        ready.unlink(missing_ok=True)
+        environment = {**os.environ, "ANYMQ_AMQP__PORT": str(self.amqp_port), "ANYMQ_ADMIN__PORT": str(self.admin_port)}
+        log = open(self.data_dir.with_name(self.data_dir.name + ".log"), "ab")
+        with log:
+            self.process = subprocess.Popen(
+                [self.binary, "dev", "--data-dir", str(self.data_dir), "--ready-file", str(ready)],
+                env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + READY_SECONDS
+        while not ready.exists():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.binary} ended with {self.process.returncode}; see {log.name}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"{self.binary} is not ready after {READY_SECONDS} s; see {log.name}")
+            time.sleep(0.005)
+        addresses = json.loads(ready.read_text())
+        self.amqp_port = int(addresses["amqp"].rsplit(":", 1)[1])
+        self.admin_port = int(addresses["admin"].rsplit(":", 1)[1])
+        return self
+
+    @property
+    def url(self):
+        return f"amqp://guest:guest@127.0.0.1:{self.amqp_port}"
+
+    def kill(self):
+        """SIGKILL: nothing is flushed, nobody is told."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """SIGTERM and a graceful end."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+    def import_definitions(self, path):
+        subprocess.run([self.binary, "import", str(path)], check=True, capture_output=True, timeout=60,
+                       env={**os.environ, "ANYMQ_ADMIN__PORT": str(self.admin_port),
+                            "ANYMQ_URL": f"http://127.0.0.1:{self.admin_port}"})
