@@ -1,0 +1,189 @@
+//! The event loop: one thread, one epoll instance, any number of producers or consumers.
+//!
+//! Edge-triggered, so that waiting for room or for data costs no system call per change of interest. Waiting is
+//! precise to some microseconds (`epoll_pwait2`), which a schedule of 1000 messages a second needs.
+
+use std::num::NonZeroU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use anyhow::{Context, Result};
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+use rustix::fd::OwnedFd;
+
+use crate::clock::{Nanos, SECOND};
+use crate::connection::{Connection, Io};
+use crate::consumer::Consumer;
+use crate::live::Live;
+use crate::producer::Producer;
+use crate::result::Tally;
+
+/// Longest sleep, so that the end is noticed.
+const TICK: Nanos = SECOND / 100;
+const EVENTS_MAX: usize = 256;
+
+/// One connection of a worker.
+#[derive(Debug)]
+pub(crate) enum Member {
+    Producer(Producer),
+    Consumer(Consumer),
+}
+
+impl Member {
+    fn connection(&self) -> &Connection {
+        match self {
+            Member::Producer(producer) => producer.connection(),
+            Member::Consumer(consumer) => consumer.connection(),
+        }
+    }
+}
+
+struct Seat {
+    member: Member,
+    readable: bool,
+    /// Is in the list of those to be called.
+    queued: bool,
+}
+
+/// Producers that must be done, and copies of a message, before a consumer's work is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Goal {
+    pub(crate) producers: u64,
+    pub(crate) copies: u64,
+}
+
+/// Runs the members until all is done or the time is up.
+///
+/// # Errors
+/// The first failure of a connection; the other workers are told to stop.
+pub(crate) fn run(members: Vec<Member>, goal: Goal, live: &Live) -> Result<Tally> {
+    // Timers of this thread fire when they are due, not up to 50 µs later.
+    rustix::thread::set_current_timer_slack(NonZeroU64::new(1)).context("set the timer slack")?;
+    let outcome = Worker::new(members, goal, live).and_then(Worker::run);
+    if outcome.is_err() {
+        live.failed.store(true, Relaxed);
+    }
+    outcome
+}
+
+struct Worker<'a> {
+    seats: Vec<Seat>,
+    /// Seats to call, in turn.
+    queue: Vec<usize>,
+    epoll: OwnedFd,
+    goal: Goal,
+    live: &'a Live,
+    tally: Tally,
+}
+
+impl<'a> Worker<'a> {
+    fn new(members: Vec<Member>, goal: Goal, live: &'a Live) -> Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("create an epoll instance")?;
+        let interest = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
+        let mut seats = Vec::with_capacity(members.len());
+        for (index, member) in members.into_iter().enumerate() {
+            let data = epoll::EventData::new_u64(index as u64);
+            epoll::add(&epoll, member.connection().stream(), data, interest).context("watch a socket")?;
+            // What was read during the set-up is looked at without waiting for more.
+            seats.push(Seat { member, readable: true, queued: true });
+        }
+        let queue = (0..seats.len()).collect();
+        Ok(Worker { seats, queue, epoll, goal, live, tally: Tally::new()? })
+    }
+
+    fn run(mut self) -> Result<Tally> {
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        loop {
+            let now = self.live.clock.now();
+            if self.live.is_over(now) || self.is_done() {
+                return Ok(self.tally);
+            }
+            let wait = self.wait(now);
+            let timeout = Timespec { tv_sec: (wait / SECOND) as i64, tv_nsec: (wait % SECOND) as i64 };
+            events.clear();
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error).context("wait for sockets"),
+            }
+            for event in &events {
+                self.enqueue(event);
+            }
+            if now >= self.live.start {
+                self.enqueue_due();
+                self.call()?;
+            }
+        }
+    }
+
+    /// How long there is nothing to do but for sockets.
+    fn wait(&self, now: Nanos) -> Nanos {
+        if now < self.live.start {
+            return (self.live.start - now).min(TICK);
+        }
+        if !self.queue.is_empty() {
+            return 0;
+        }
+        let due = self.seats.iter().filter_map(|seat| match &seat.member {
+            Member::Producer(producer) => producer.wake_at(),
+            Member::Consumer(_) => None,
+        });
+        due.min().map_or(TICK, |due| due.saturating_sub(now).min(TICK))
+    }
+
+    fn enqueue(&mut self, event: &epoll::Event) {
+        let index = event.data.u64() as usize;
+        let seat = &mut self.seats[index];
+        let readable = epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
+        let flags = event.flags;
+        seat.readable |= flags.intersects(readable);
+        if !seat.queued {
+            seat.queued = true;
+            self.queue.push(index);
+        }
+    }
+
+    /// Puts producers in the list whose next message is due, or whose end has come.
+    fn enqueue_due(&mut self) {
+        let now = self.live.clock.now();
+        let over = now >= self.live.measure_to();
+        for (index, seat) in self.seats.iter_mut().enumerate() {
+            let Member::Producer(producer) = &seat.member else { continue };
+            let due = producer.wake_at().is_some_and(|due| due <= now) || over && !producer.is_done();
+            if due && !seat.queued {
+                seat.queued = true;
+                self.queue.push(index);
+            }
+        }
+    }
+
+    fn call(&mut self) -> Result<()> {
+        for index in std::mem::take(&mut self.queue) {
+            let seat = &mut self.seats[index];
+            let io = match &mut seat.member {
+                Member::Producer(producer) => {
+                    producer.turn(&mut seat.readable, self.live, &mut self.tally)?
+                }
+                Member::Consumer(consumer) => {
+                    consumer.turn(&mut seat.readable, self.live, &mut self.tally)?
+                }
+            };
+            seat.queued = io == Io::Again;
+            if seat.queued {
+                self.queue.push(index);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        let live = self.live;
+        let published = self.goal.producers > 0 && live.producers_done.load(Relaxed) == self.goal.producers;
+        published
+            && self.seats.iter().all(|seat| match &seat.member {
+                Member::Producer(producer) => producer.is_done(),
+                Member::Consumer(_) => {
+                    live.delivered.load(Relaxed) >= live.published.load(Relaxed) * self.goal.copies
+                }
+            })
+    }
+}
