@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use anymq_runtime::DiskFile;
-use anymq_runtime::Rng;
+use anymq_runtime::{DiskFile, Rng};
 use anymq_types::Position;
 
 use crate::error::{WriteError, is_full};
@@ -42,7 +41,9 @@ struct Current {
 
 impl Archive {
     pub(crate) fn new(log: Arc<Inner>, class: Class) -> Result<Self, WriteError> {
-        assert!(class != Class::Journal, "the journal has its own writer");
+        if class == Class::Journal {
+            return Err(WriteError::NotAnArchive);
+        }
         let rng = Rng::new(log.pending.lock().draw());
         Ok(Archive { log, class, rng, current: None })
     }

@@ -168,6 +168,9 @@ pub enum WriteError {
     /// What the snapshot stands on was not committed.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// The journal is written by [`crate::Writer`] alone.
+    #[error("the journal is not an archive")]
+    NotAnArchive,
     /// A chunk or frame is larger than allowed.
     #[error("{bytes} bytes, at most {max} are allowed")]
     TooLarge {

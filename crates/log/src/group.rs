@@ -10,8 +10,8 @@
 //! follows. The group crc is the CRC-32C over the 12-byte headers of those frames, one after another: each frame's own
 //! checksum covers its body, so the two together cover every byte, while writing passes over each byte once.
 //!
-//! The header's flags say which of the log's own frames it is: a group, or a *seal* (zero bytes; the journal ended here
-//! and nothing was being written).
+//! The header's flags say which of the log's own frames it is: a group, a *seal* (zero bytes; the journal ended here and
+//! nothing was being written), or a *filler* (any bytes; repair put it where something did not verify).
 
 use anymq_types::Position;
 use crc_fast::{CrcAlgorithm, Digest};
@@ -26,6 +26,8 @@ const BODY: usize = 20;
 pub(crate) const GROUP: u8 = 0;
 /// Flags of a seal.
 pub(crate) const SEAL: u8 = 1;
+/// Flags of a filler frame.
+pub(crate) const FILLER: u8 = 2;
 
 /// A group header, or a seal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

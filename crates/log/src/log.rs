@@ -303,6 +303,7 @@ impl Log {
     /// Nothing in `segment` is live any more, given everything written until now. It is recycled or deleted once that
     /// is committed and no kept snapshot needs it: for a journal segment, when the older of the two kept snapshots is
     /// past it; for any other, when both were taken after this call. Does no I/O. Not remembered across restarts.
+    /// Nothing happens if the segment is not sealed.
     pub fn free(&self, segment: u32) {
         self.inner.free(segment);
     }

@@ -70,7 +70,8 @@ impl Inner {
             let pending = self.pending.lock();
             pending.end()
         };
-        self.segments.update(segment, |s| s.freed = Some(s.freed.unwrap_or(Freed { end })));
+        // One that is being written is not free, whatever was counted.
+        self.segments.update(segment, |s| s.freed = s.freed.or(s.sealed.then_some(Freed { end })));
         if self.committed() >= end {
             if self.reclaimable().next().is_some() {
                 self.jobs.push_chore(crate::read::Job::Reclaim);
@@ -88,7 +89,7 @@ impl Inner {
         };
         self.segments.freed().into_iter().filter_map(move |(id, segment, freed)| {
             let past = match segment.class {
-                Class::Journal => segment.sealed && older?.segment() > id && committed >= freed.end,
+                Class::Journal => older?.segment() > id && committed >= freed.end,
                 // Snapshots point into these; both kept ones must be younger than the last pointer's end.
                 Class::Mixed | Class::Stream(_) => older? >= freed.end,
             };

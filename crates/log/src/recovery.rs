@@ -117,6 +117,8 @@ fn find_segments(disk: &dyn Disk, identity: u128) -> Result<Found, OpenError> {
         }
     }
     found.journal.sort_unstable_by_key(|header| header.id);
+    // A name that a crash left in memory only must not go later, when what it names counts as committed.
+    disk.sync_dir(segment::DIR).map_err(OpenError::io(segment::DIR))?;
     Ok(found)
 }
 
@@ -187,18 +189,19 @@ fn choose_snapshot(
     Ok((good.first().copied(), kept, next_seq))
 }
 
-/// Moves a file out of the way; never over another.
-pub(crate) fn quarantine(disk: &dyn Disk, path: &str, name: &str) -> Result<(), OpenError> {
+/// Moves a file out of the way, never over another; its new path.
+pub(crate) fn quarantine(disk: &dyn Disk, path: &str, name: &str) -> Result<String, OpenError> {
     let io = || OpenError::io(QUARANTINE);
     disk.create_dir(QUARANTINE).map_err(io())?;
     let taken = disk.list(QUARANTINE).map_err(io())?;
     let free = (0..).map(|n: u32| if n == 0 { name.to_owned() } else { format!("{name}.{n}") });
     let name = free.into_iter().find(|name| !taken.contains(name)).expect("some number is free");
-    disk.rename(path, &format!("{QUARANTINE}/{name}")).map_err(io())?;
+    let kept = format!("{QUARANTINE}/{name}");
+    disk.rename(path, &kept).map_err(io())?;
     for dir in ["", QUARANTINE, path.rsplit_once('/').map_or("", |(dir, _)| dir)] {
         disk.sync_dir(dir).map_err(io())?;
     }
-    Ok(())
+    Ok(kept)
 }
 
 /// Where the journal goes on.
@@ -246,8 +249,15 @@ fn replay_journal(
         let file = disk.open(&path).map_err(OpenError::io(&*path))?;
         let scan = Scanner::new(Arc::clone(&file)).map_err(OpenError::io(&*path))?;
         let end = next.map(|next| next.previous);
-        let mut walk =
-            Walk { scan, salt: header.salt, path: &path, through, replay: &mut *replay, recovered };
+        let mut walk = Walk {
+            scan,
+            salt: header.salt,
+            path: &path,
+            through,
+            last: None,
+            replay: &mut *replay,
+            recovered,
+        };
         let at = walk.segment(at, end)?;
         tail = Tail { at, salt: header.salt, file: Some(file) };
     }
@@ -265,6 +275,8 @@ struct Walk<'a> {
     salt: u32,
     path: &'a str,
     through: Position,
+    /// The last group that was read.
+    last: Option<group::GroupHeader>,
     replay: &'a mut dyn Replay,
     recovered: &'a mut Recovered,
 }
@@ -320,14 +332,26 @@ impl Walk<'_> {
             recovered.frames += 1;
             replay.replay(frame).map_err(|source| OpenError::Replay { at: frame.at, source })
         })?;
-        self.recovered.groups += u64::from(verified);
+        if verified {
+            self.recovered.groups += 1;
+            self.last = Some(*header);
+        }
         Ok(verified)
     }
 
-    /// Zeroes what stands behind the journal's end, durably, so that nothing of it is ever taken for live.
+    /// Makes what was read durable, and zeroes what stands behind, so that nothing of it is ever taken for live.
     fn cut(&mut self, at: Position) -> Result<(), OpenError> {
         let from = u64::from(at.offset());
         let cut = (|| {
+            // Only the last group may not have been synced. If its fsync failed, the kernel has it marked clean: read
+            // from memory, not on disk. Written again it will be.
+            if let Some(last) = &self.last {
+                let start = u64::from(last.position.offset());
+                let file = Arc::clone(self.scan.file());
+                if let Some(bytes) = self.scan.peek(start, (from - start) as usize)? {
+                    file.write_at(start, bytes)?;
+                }
+            }
             let end = self.scan.used_end(from)?;
             let zeros = vec![0; 1 << 20];
             let mut done = from;
@@ -336,10 +360,7 @@ impl Walk<'_> {
                 self.scan.file().write_at(done, &zeros[..len as usize])?;
                 done += len;
             }
-            if end > from {
-                self.scan.file().sync_data()?;
-            }
-            self.scan.reset();
+            self.scan.file().sync_data()?;
             Ok(end - from)
         })();
         self.recovered.cut_bytes = cut.map_err(OpenError::io(self.path))?;

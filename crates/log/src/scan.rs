@@ -33,11 +33,6 @@ impl Scanner {
         &self.file
     }
 
-    /// Forgets what was read: the file has been written to.
-    pub(crate) fn reset(&mut self) {
-        self.window.clear();
-    }
-
     /// `len` bytes at `at`; `None` if the file ends before.
     pub(crate) fn peek(&mut self, at: u64, len: usize) -> io::Result<Option<&[u8]>> {
         let end = at + len as u64;

@@ -1,15 +1,16 @@
 //! Segments: the files that hold groups, their headers and names, and the table of those there are.
 //!
 //! ```text
-//!  0       8         12      13     24        40    44     48           56     60      4096
-//!  +-------+---------+-------+------+---------+-----+------+------------+------+-------+---------+
-//!  | magic | version | class | ...  | identity| id  | salt | previous   | crc  | zeros | groups …
-//!  |       | u32     | u8    | u64  | u128    | u32 | u32  | u64        | u32  |       |
-//!  +-------+---------+-------+------+---------+-----+------+------------+------+-------+---------+
+//!  0       8         12      16       24         40    44     48         56    60
+//!  +-------+---------+-------+--------+----------+-----+------+----------+-----+
+//!  | magic | version | class | stream | identity | id  | salt | previous | crc |
+//!  |       | u32     | u32   | u64    | u128     | u32 | u32  | u64      | u32 |
+//!  +-------+---------+-------+--------+----------+-----+------+----------+-----+
 //! ```
 //!
-//! `previous` is where the journal segment before this one ended (0 for the first): it tells a journal that ends early
-//! from one that was cut. The crc covers the whole header page, itself excluded.
+//! The header stands at byte 0 and again at byte 2048 of the first page; either will do. `previous` is where the
+//! journal segment before this one ended (0 for the first): it tells a journal that ends early from one that was cut.
+//! The first group starts at byte 4096.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,7 +28,9 @@ pub const SEGMENT_HEADER: u32 = 4_096;
 pub(crate) const VERSION: u32 = 1;
 
 const MAGIC: &[u8; 8] = b"ANYMQSEG";
+const LEN: usize = 60;
 const CRC_AT: usize = 56;
+const COPIES: [usize; 2] = [0, 2_048];
 
 /// What a segment is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,62 +79,68 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// The whole first page.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut page = vec![0; SEGMENT_HEADER as usize];
         let (class, stream) = match self.class {
-            Class::Journal => (1, 0),
+            Class::Journal => (1u32, 0),
             Class::Mixed => (2, 0),
             Class::Stream(id) => (3, id),
         };
-        page[..8].copy_from_slice(MAGIC);
-        page[8..12].copy_from_slice(&VERSION.to_le_bytes());
-        page[12] = class;
-        page[16..24].copy_from_slice(&stream.to_le_bytes());
-        page[24..40].copy_from_slice(&self.identity.to_le_bytes());
-        page[40..44].copy_from_slice(&self.id.to_le_bytes());
-        page[44..48].copy_from_slice(&self.salt.to_le_bytes());
-        page[48..56].copy_from_slice(&self.previous.0.to_le_bytes());
-        let crc = page_crc(&page);
-        page[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
+        let mut copy = [0; LEN];
+        copy[..8].copy_from_slice(MAGIC);
+        copy[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        copy[12..16].copy_from_slice(&class.to_le_bytes());
+        copy[16..24].copy_from_slice(&stream.to_le_bytes());
+        copy[24..40].copy_from_slice(&self.identity.to_le_bytes());
+        copy[40..44].copy_from_slice(&self.id.to_le_bytes());
+        copy[44..48].copy_from_slice(&self.salt.to_le_bytes());
+        copy[48..56].copy_from_slice(&self.previous.0.to_le_bytes());
+        let crc = crc_fast::crc32_iscsi(&copy[..CRC_AT]);
+        copy[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+        let mut page = vec![0; SEGMENT_HEADER as usize];
+        for at in COPIES {
+            page[at..at + LEN].copy_from_slice(&copy);
+        }
         page
     }
 
-    /// The header in `page`, the first [`SEGMENT_HEADER`] bytes of `file`.
+    /// The header in `page`, the first [`SEGMENT_HEADER`] bytes of `file`: the first copy that verifies.
     pub(crate) fn decode(page: &[u8], file: &str) -> Result<Header, OpenError> {
+        let copies = COPIES.iter().filter_map(|&at| page.get(at..at + LEN));
+        let good = |copy: &&[u8]| {
+            &copy[..8] == MAGIC && crc_fast::crc32_iscsi(&copy[..CRC_AT]) == u32_at(copy, CRC_AT)
+        };
         let damaged = |what| OpenError::Damaged { file: file.to_owned(), what };
-        if page.len() < SEGMENT_HEADER as usize {
-            return Err(damaged("its header is cut short"));
+        let copy = copies.into_iter().find(good).ok_or_else(|| damaged("its header does not verify"))?;
+        if u32_at(copy, 8) > VERSION {
+            return Err(OpenError::NewerFormat {
+                file: file.to_owned(),
+                found: u32_at(copy, 8),
+                known: VERSION,
+            });
         }
-        let page = &page[..SEGMENT_HEADER as usize];
-        let u32_at = |at: usize| u32::from_le_bytes([page[at], page[at + 1], page[at + 2], page[at + 3]]);
-        let u64_at = |at: usize| u64::from(u32_at(at)) | u64::from(u32_at(at + 4)) << 32;
-        if &page[..8] != MAGIC || u32_at(CRC_AT) != page_crc(page) {
-            return Err(damaged("its header does not verify"));
-        }
-        if u32_at(8) > VERSION {
-            return Err(OpenError::NewerFormat { file: file.to_owned(), found: u32_at(8), known: VERSION });
-        }
-        let class = match page[12] {
+        let class = match u32_at(copy, 12) {
             1 => Class::Journal,
             2 => Class::Mixed,
-            3 => Class::Stream(u64_at(16)),
+            3 => Class::Stream(u64_at(copy, 16)),
             _ => return Err(damaged("its class is unknown")),
         };
         Ok(Header {
             class,
-            identity: u128::from(u64_at(24)) | u128::from(u64_at(32)) << 64,
-            id: u32_at(40),
-            salt: u32_at(44),
-            previous: Position(u64_at(48)),
+            identity: u128::from(u64_at(copy, 24)) | u128::from(u64_at(copy, 32)) << 64,
+            id: u32_at(copy, 40),
+            salt: u32_at(copy, 44),
+            previous: Position(u64_at(copy, 48)),
         })
     }
 }
 
-fn page_crc(page: &[u8]) -> u32 {
-    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
-    digest.update(&page[..CRC_AT]);
-    digest.update(&page[CRC_AT + 4..]);
-    digest.finalize() as u32
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }
 
 /// Path of a segment.
@@ -252,26 +261,29 @@ mod tests {
     }
 
     #[test]
-    fn every_bit_of_a_header_is_covered() {
-        let header = Header { class: Class::Mixed, identity: 1, id: 2, salt: 3, previous: Position(4) };
+    fn either_copy_will_do_and_every_bit_of_it_is_covered() {
+        let header = Header { class: Class::Stream(5), identity: 1, id: 2, salt: 3, previous: Position(4) };
         let page = header.encode();
-        for byte in (0..64).chain([100, 4_095]) {
+        for byte in 0..LEN {
             for bit in 0..8 {
                 let mut bad = page.clone();
                 bad[byte] ^= 1 << bit;
+                assert_eq!(Header::decode(&bad, "f").unwrap(), header, "{byte}.{bit}");
+                bad[COPIES[1] + byte] ^= 1 << bit;
                 assert!(matches!(Header::decode(&bad, "f"), Err(OpenError::Damaged { .. })), "{byte}.{bit}");
             }
         }
-        assert!(matches!(Header::decode(&page[..4_095], "f"), Err(OpenError::Damaged { .. })));
+        assert!(matches!(Header::decode(&page[..50], "f"), Err(OpenError::Damaged { .. })));
+        assert!(matches!(Header::decode(&[], "f"), Err(OpenError::Damaged { .. })));
     }
 
     #[test]
     fn a_newer_version_is_told_from_damage() {
-        let mut page =
-            Header { class: Class::Mixed, identity: 1, id: 2, salt: 3, previous: Position(4) }.encode();
+        let header = Header { class: Class::Mixed, identity: 1, id: 2, salt: 3, previous: Position(4) };
+        let mut page = header.encode();
         page[8] = 2;
-        let crc = page_crc(&page);
-        page[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
+        let crc = crc_fast::crc32_iscsi(&page[..CRC_AT]);
+        page[CRC_AT..LEN].copy_from_slice(&crc.to_le_bytes());
         assert!(matches!(Header::decode(&page, "f"), Err(OpenError::NewerFormat { found: 2, known: 1, .. })));
     }
 

@@ -127,13 +127,15 @@ pub struct Writer<'a> {
     log: &'a Inner,
     pending: MutexGuard<'a, Pending>,
     before: usize,
+    /// Start of a frame whose body is being written; still set if that panicked.
+    unfinished: Option<usize>,
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(log: &'a Inner) -> Self {
         let pending = log.pending.lock();
         let before = pending.bytes.len();
-        Writer { log, pending, before }
+        Writer { log, pending, before, unfinished: None }
     }
 
     /// Appends a frame; `body` appends its body to the buffer it is given and must leave what is there before alone.
@@ -159,6 +161,7 @@ impl<'a> Writer<'a> {
             pending.begin(self.log);
         }
         let at = pending.bytes.len();
+        self.unfinished = Some(at);
         pending.bytes.extend_from_slice(&[0; FRAME_HEADER]);
         body(&mut pending.bytes);
         assert!(pending.bytes.len() >= at + FRAME_HEADER, "a frame body is only appended");
@@ -167,6 +170,7 @@ impl<'a> Writer<'a> {
         frame::seal_header(&mut pending.bytes[at..], pending.salt, kind, flags, shard);
         pending.crc.add(&pending.bytes[at..]);
         pending.frames += 1;
+        self.unfinished = None;
         pending.start.plus(at as u32)
     }
 
@@ -178,6 +182,9 @@ impl<'a> Writer<'a> {
 
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
+        if let Some(at) = self.unfinished {
+            self.pending.bytes.truncate(at);
+        }
         let grown = self.pending.bytes.len() - self.before;
         if grown == 0 {
             return;
