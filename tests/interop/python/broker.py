@@ -57,6 +57,5 @@ class Broker:
         return self.process.wait(timeout=30)
 
     def import_definitions(self, path):
-        subprocess.run([self.binary, "import", str(path)], check=True, capture_output=True, timeout=60,
-                       env={**os.environ, "ANYMQ_ADMIN__PORT": str(self.admin_port),
-                            "ANYMQ_URL": f"http://127.0.0.1:{self.admin_port}"})
+        subprocess.run([self.binary, "import", "--yes", str(path)], check=True, capture_output=True, timeout=60,
+                       env={**os.environ, "ANYMQ_URL": f"http://127.0.0.1:{self.admin_port}"})
