@@ -128,12 +128,7 @@ pub(crate) fn salvage(bytes: &[u8], salt: u32) -> Vec<Part> {
 
 /// Where the next frame that verifies starts, behind one at `at` that does not; the end if there is none.
 fn next_frame(bytes: &[u8], at: usize, salt: u32, work: &mut u64) -> usize {
-    let claimed = frame::frame_len(&bytes[at..]).and_then(|len| at.checked_add(len));
-    if let Some(next) = claimed
-        && (next == bytes.len() || frame_at(bytes, next, salt, work).is_some())
-    {
-        return next;
-    }
+    // The length that the bad one claims is not believed: it may be what is bad.
     for next in at + 1..bytes.len().saturating_sub(FRAME_HEADER - 1) {
         if *work >= WORK_MAX {
             break;

@@ -104,6 +104,15 @@ impl FaultDisk {
         self.state.lock().crash_at = Some(op);
     }
 
+    /// The process died, the machine did not: everything works again, and what was not synced is there, but still not
+    /// durable. Faults that were ordered and have not happened are called off.
+    pub fn restart_process(&self) {
+        let mut state = self.state.lock();
+        state.crashed = false;
+        state.crash_at = None;
+        state.fail_sync_at = None;
+    }
+
     /// Whether the crash has happened.
     pub fn crashed(&self) -> bool {
         self.state.lock().crashed

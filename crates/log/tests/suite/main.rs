@@ -1,4 +1,6 @@
 //! Tests of the log through its public API, on the faulty disk.
 
 mod common;
+mod crash;
 mod journal;
+mod workload;

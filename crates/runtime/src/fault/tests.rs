@@ -110,6 +110,19 @@ fn nothing_works_from_the_crash_on() {
 }
 
 #[test]
+fn after_a_restart_of_the_process_unsynced_bytes_are_seen_but_not_durable() {
+    let (disk, file) = with_file();
+    disk.sync_dir("").unwrap();
+    disk.crash_at(disk.ops());
+    assert!(file.write_at(0, b"x").is_err());
+    disk.restart_process();
+    assert_eq!(disk.bytes_of("a").unwrap(), b"x");
+    assert_eq!(disk.after_crash(Loss::Unsynced).bytes_of("a").unwrap(), b"");
+    disk.open("a").unwrap().sync_data().unwrap();
+    assert_eq!(disk.after_crash(Loss::Unsynced).bytes_of("a").unwrap(), b"x");
+}
+
+#[test]
 fn flips_and_cuts_are_durable() {
     let (disk, file) = with_file();
     disk.sync_dir("").unwrap();
