@@ -201,5 +201,4 @@ impl Remembered {
 }
 
 #[cfg(test)]
-#[path = "login_tests.rs"]
 mod tests;

@@ -277,5 +277,4 @@ fn parse_argon2id(text: &str) -> Result<PasswordHash, HashError> {
 }
 
 #[cfg(test)]
-#[path = "password_tests.rs"]
 mod tests;

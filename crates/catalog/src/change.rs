@@ -80,7 +80,7 @@ pub struct NextIds {
 pub struct Step {
     /// What was done.
     pub change: Change,
-    /// It touches what survives a restart, and no journaled step before it implies it.
+    /// It touches what survives a restart, and no durable step of the same commit implies it.
     pub durable: bool,
 }
 
