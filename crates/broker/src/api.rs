@@ -121,9 +121,6 @@ pub struct PublishItem {
     pub end: u32,
     /// Further routing keys (CC and BCC).
     pub extra_keys: Option<Box<[Box<[u8]>]>>,
-    /// The message's own time to live, in milliseconds; the broker turns it into the record's expiry already set by the
-    /// door, and drops the message at once where it is zero and nobody takes it.
-    pub ttl_zero: bool,
 }
 
 /// Messages of one channel, encoded as records one after another by the door.
@@ -142,9 +139,9 @@ impl PublishBatch {
     }
 
     /// Notes that the record from byte `start` of the chunk to its present end is one message.
-    pub fn push(&mut self, start: usize, extra_keys: Option<Box<[Box<[u8]>]>>, ttl_zero: bool) {
+    pub fn push(&mut self, start: usize, extra_keys: Option<Box<[Box<[u8]>]>>) {
         let (start, end) = (start as u32, self.chunk.len() as u32);
-        self.items.push(PublishItem { start, end, extra_keys, ttl_zero });
+        self.items.push(PublishItem { start, end, extra_keys });
     }
 }
 

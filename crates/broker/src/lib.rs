@@ -1,1 +1,28 @@
 //! The hall: every messaging semantic, once, for every protocol.
+//!
+//! Stands on `log` (bytes and durability), `catalog` (what exists), `auth` (who may). Start with [`Broker`] and [`Session`], the two
+//! things a door sees; then `core` (the state machine) and `queue` (the engine).
+//!
+//! **Invariants.** State changes only under the core's lock, by operations that journal what must last before anybody hears of it. The core
+//! reads no clock, no randomness and no disk. No wire type is named here.
+
+pub mod api;
+mod broker;
+pub mod config;
+mod core;
+pub mod error;
+mod house;
+mod journal;
+mod outbox;
+mod queue;
+mod routing;
+mod session;
+mod wheel;
+
+pub use api::*;
+pub use broker::{Broker, Options, StartError};
+pub use config::Config;
+pub use error::{Error, ErrorKind, Result};
+pub use house::resident_bytes;
+pub use outbox::Outbox;
+pub use session::Session;

@@ -1,0 +1,316 @@
+//! The broker: the core behind its lock, the journal, and the threads that serve both.
+//!
+//! Start with [`Broker::open`]; doors go on with [`Broker::connect`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anymq_auth::{Attempt, Authenticator, PasswordHash, Permissions, Refusal, SALT_BYTES, Tags};
+use anymq_catalog::{Catalog, Change, Permission, User};
+use anymq_log::{Log, OpenError};
+use anymq_runtime::{Clock, Disk, Rng};
+use anymq_types::{Millis, Position};
+use parking_lot::{Condvar, Mutex};
+
+use crate::api::{Alarms, Connect, Principal};
+use crate::config::Config;
+use crate::core::Core;
+use crate::core::fx::{After, Fx, LoadRequest};
+use crate::error::{Error, Result};
+use crate::session::Session;
+
+/// What a broker is made of.
+pub struct Options {
+    /// Settings.
+    pub config: Config,
+    /// Settings of the journal.
+    pub log: anymq_log::Config,
+    /// Where the data directory is.
+    pub disk: Arc<dyn Disk>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Seed of names and chance; the system's entropy if `None`.
+    pub seed: Option<u64>,
+    /// Made in a new data directory: user, password, vhost.
+    pub default_user: Option<(String, String, String)>,
+    /// Start the timer and housekeeping threads. Without, [`Broker::tick`] and [`Broker::housekeep`] do the work.
+    pub threads: bool,
+}
+
+/// Why a broker does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    /// The default user or vhost could not be made.
+    #[error("default user: {0}")]
+    DefaultUser(String),
+}
+
+pub(crate) struct Inner {
+    pub(crate) core: Mutex<Core>,
+    pub(crate) log: Log,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) config: Config,
+    pub(crate) auth: Authenticator,
+    clock: Arc<dyn Clock>,
+    /// Wall clock and monotonic clock at the start: the broker's time never jumps.
+    epoch: (Millis, Duration),
+    timer: Mutex<Millis>,
+    timer_changed: Condvar,
+    pub(crate) stopping: AtomicBool,
+    pub(crate) snapshot_at: AtomicU64,
+}
+
+/// A handle to the broker; cheap to clone.
+#[derive(Clone)]
+pub struct Broker {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl Broker {
+    /// Opens a data directory and brings everything in it back.
+    ///
+    /// # Errors
+    /// If the journal is damaged or of a newer version, or the default user cannot be made.
+    pub fn open(options: Options) -> std::result::Result<Broker, StartError> {
+        let Options { config, log, disk, clock, seed, default_user, threads } = options;
+        let epoch = (clock.now(), clock.monotonic());
+        let mut rng = seed.map_or_else(Rng::from_entropy, Rng::new);
+        let mut core = Core::new(config.clone(), epoch.0, rng.next_u64());
+        let log = Log::open(disk.clone(), log, &mut core)?;
+        core.recovered(epoch.0);
+        let mut key = [0; 32];
+        rng.fill(&mut key);
+        let auth = Authenticator::new(
+            anymq_auth::Config {
+                loopback_users: anymq_auth::LoopbackUsers::new(config.loopback_users.clone()),
+                ..anymq_auth::Config::default()
+            },
+            key,
+        );
+        let start = log.committed().0;
+        let inner = Arc::new(Inner {
+            core: Mutex::new(core),
+            log,
+            disk,
+            config,
+            auth,
+            clock,
+            epoch,
+            timer: Mutex::new(Millis(u64::MAX)),
+            timer_changed: Condvar::new(),
+            stopping: AtomicBool::new(false),
+            snapshot_at: AtomicU64::new(start),
+        });
+        let broker = Broker { inner };
+        broker.bootstrap(default_user, &mut rng)?;
+        if threads {
+            broker.spawn_threads();
+        }
+        Ok(broker)
+    }
+
+    /// Fills a new data directory.
+    fn bootstrap(&self, default_user: Option<(String, String, String)>, rng: &mut Rng) -> std::result::Result<(), StartError> {
+        if self.inner.core.lock().catalog.vhosts().next().is_some() {
+            return Ok(());
+        }
+        let mut changes = Catalog::initial_changes();
+        if let Some((user, password, vhost)) = default_user {
+            let mut salt = [0; SALT_BYTES];
+            rng.fill(&mut salt);
+            let hash = PasswordHash::argon2id(password.as_bytes(), salt);
+            let tags = Tags::new(["administrator"]);
+            if vhost != "/" {
+                let id = anymq_types::VhostId(2);
+                changes.push(Change::VhostPut(anymq_catalog::Vhost::new(id, vhost.as_str())));
+            }
+            let id = if vhost == "/" { anymq_types::VhostId(1) } else { anymq_types::VhostId(2) };
+            changes.push(Change::UserPut(User { name: user.as_str().into(), password: hash, tags, limits: Default::default() }));
+            changes.push(Change::PermissionPut(Permission { user: user.as_str().into(), vhost: id, grant: Permissions::full() }));
+        }
+        let (result, end) = self.inner.with(|core, fx| changes.into_iter().try_for_each(|c| core.change(fx, c)));
+        result.map_err(|e| StartError::DefaultUser(e.to_string()))?;
+        if let Some(end) = end {
+            self.inner.log.wait_committed(end).map_err(|e| StartError::DefaultUser(e.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn spawn_threads(&self) {
+        let timer = self.clone();
+        let house = self.clone();
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.into()).spawn(run).expect("a thread can be started at start-up")
+        };
+        spawn("anymq-timer", Box::new(move || timer.inner.run_timer()));
+        spawn("anymq-house", Box::new(move || house.inner.run_house()));
+    }
+
+    /// The broker's time.
+    pub fn now(&self) -> Millis {
+        self.inner.now()
+    }
+
+    /// This node's name.
+    pub fn node_name(&self) -> String {
+        self.inner.config.node_name.clone()
+    }
+
+    /// The cluster's name.
+    pub fn cluster_name(&self) -> String {
+        self.inner.config.cluster_name.clone()
+    }
+
+    /// Checks a user's password. Slow on purpose the first time: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Forbidden`], whatever the reason.
+    pub fn authenticate(&self, user: &str, password: &[u8], peer: SocketAddr) -> Result<Principal> {
+        let stored = self.inner.core.lock().catalog.user(user).cloned();
+        let attempt = Attempt { user, password, peer: peer.ip(), now: self.now() };
+        match self.inner.auth.verify(attempt, stored.as_ref().map(|u| &u.password)) {
+            Ok(()) => Ok(Principal { user: user.to_owned(), peer }),
+            Err(refusal) => {
+                self.refused(user, peer, &refusal);
+                Err(Error::forbidden("login was refused"))
+            }
+        }
+    }
+
+    /// Admits a user whose certificate was verified.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Forbidden`] if there is no such user.
+    pub fn authenticate_external(&self, user: &str, peer: SocketAddr) -> Result<Principal> {
+        if self.inner.core.lock().catalog.user(user).is_none() {
+            self.refused(user, peer, &Refusal::BadCredentials);
+            return Err(Error::forbidden("login was refused"));
+        }
+        Ok(Principal { user: user.to_owned(), peer })
+    }
+
+    fn refused(&self, user: &str, peer: SocketAddr, why: &Refusal) {
+        tracing::warn!(user, %peer, why = %why, "login refused");
+        self.inner.core.lock().stats.auth_failures += 1;
+    }
+
+    /// Opens a connection's session.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::NotAllowed`] if the vhost does not exist, is refused, or a limit is reached.
+    pub fn connect(&self, connect: Connect) -> Result<Session> {
+        Session::open(self.clone(), connect)
+    }
+
+    /// What holds publishers back.
+    pub fn alarms(&self) -> Alarms {
+        self.inner.core.lock().alarms
+    }
+
+    /// Does what is due; the next moment at which something will be. For brokers without threads.
+    pub fn tick(&self) -> Option<Millis> {
+        self.inner.with(|core, fx| core.tick(fx));
+        self.inner.core.lock().wheel.next()
+    }
+
+    /// Looks at memory, disk, snapshots and reclaim once. For brokers without threads.
+    pub fn housekeep(&self) {
+        self.inner.housekeep();
+    }
+
+    /// Takes a snapshot now.
+    ///
+    /// # Errors
+    /// The journal's, in words.
+    pub fn snapshot(&self) -> std::result::Result<(), String> {
+        self.inner.take_snapshot()
+    }
+
+    /// Stops: no timers, a last snapshot, the journal closed. Sessions should be gone by then.
+    ///
+    /// # Errors
+    /// The journal's, in words.
+    pub fn close(&self) -> std::result::Result<(), String> {
+        self.inner.stopping.store(true, Ordering::SeqCst);
+        self.inner.timer_changed.notify_all();
+        let snapshot = self.inner.take_snapshot();
+        self.inner.log.close().map_err(|e| e.to_string())?;
+        snapshot
+    }
+
+    /// The journal; for metrics and tests.
+    pub fn log(&self) -> &Log {
+        &self.inner.log
+    }
+}
+
+impl Inner {
+    pub(crate) fn now(&self) -> Millis {
+        let (wall, monotonic) = self.epoch;
+        Millis(wall.0 + self.clock.monotonic().saturating_sub(monotonic).as_millis() as u64)
+    }
+
+    /// Runs one operation on the core, then carries its effects out. The position after its last journal frame, if it wrote any.
+    pub(crate) fn with<T>(self: &Arc<Self>, operation: impl FnOnce(&mut Core, &mut Fx<'_>) -> T) -> (T, Option<Position>) {
+        let mut core = self.core.lock();
+        let mut fx = Fx::new(&self.log, self.now());
+        let value = operation(&mut core, &mut fx);
+        core.settle_effects(&mut fx);
+        let timer = core.earliest_timer.take();
+        let after = fx.finish();
+        drop(core);
+        if let Some(at) = timer {
+            self.set_timer(at);
+        }
+        let end = after.end;
+        self.carry_out(after);
+        (value, end)
+    }
+
+    fn carry_out(self: &Arc<Self>, after: After) {
+        for load in after.loads {
+            let inner = self.clone();
+            self.log.read_async(load.at, load.bytes, Box::new(move |span| inner.loaded(load, span.map_err(|e| e.to_string()))));
+        }
+        after.wakes.iter().for_each(|outbox| outbox.wake());
+        after.signals.iter().for_each(|outbox| outbox.signal());
+    }
+
+    fn loaded(self: &Arc<Self>, request: LoadRequest, span: std::result::Result<bytes::Bytes, String>) {
+        self.with(|core, fx| core.loaded(fx, &self.log, &request, span));
+    }
+
+    fn set_timer(&self, at: Millis) {
+        let mut next = self.timer.lock();
+        if at < *next {
+            *next = at;
+            self.timer_changed.notify_one();
+        }
+    }
+
+    fn run_timer(self: &Arc<Self>) {
+        while !self.stopping.load(Ordering::SeqCst) {
+            self.with(|core, fx| core.tick(fx));
+            let next = self.core.lock().wheel.next();
+            let mut timer = self.timer.lock();
+            *timer = next.unwrap_or(Millis(u64::MAX));
+            let wait = timer.0.saturating_sub(self.now().0).min(1_000);
+            if wait > 0 && !self.stopping.load(Ordering::SeqCst) {
+                self.timer_changed.wait_for(&mut timer, Duration::from_millis(wait));
+            }
+        }
+    }
+
+    fn run_house(self: &Arc<Self>) {
+        while !self.stopping.load(Ordering::SeqCst) {
+            self.housekeep();
+            let mut idle = self.timer.lock();
+            self.timer_changed.wait_for(&mut idle, Duration::from_millis(200));
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! One change of the catalogue: made, journaled, and followed by everything that lives off it.
+
+use std::sync::Arc;
+
+use anymq_catalog::{Binding, Change, Exchange, Queue as QueueDef, QueueKind};
+use anymq_types::{ConnectionId, QueueId, VhostId};
+
+use super::Core;
+use super::fx::Fx;
+use crate::api::Event;
+use crate::error::{Error, Result};
+use crate::journal::CATALOG;
+use crate::queue::Queue;
+use crate::queue::settings::{Kind, Overflow, Settings};
+use crate::routing::Router;
+
+impl Core {
+    /// Makes a change with all that follows from it; what must outlive a restart is journaled.
+    pub(crate) fn change(&mut self, fx: &mut Fx<'_>, change: Change) -> Result<()> {
+        let steps = self.catalog.commit(change).map_err(|e| Error::invalid(e.to_string()))?;
+        // Routes go before their ends do.
+        for step in &steps {
+            if let Change::BindingDelete(binding) = &step.change {
+                self.binding_delete(binding);
+            }
+        }
+        for step in steps {
+            if step.durable {
+                let json = serde_json::to_vec(&step.change).map_err(|e| Error::invalid(e.to_string()))?;
+                fx.frame(CATALOG, |out| out.extend_from_slice(&json));
+            }
+            self.follow(Some(fx), step.change);
+        }
+        Ok(())
+    }
+
+    /// Repeats a change from the journal.
+    pub(crate) fn replay_change(&mut self, change: Change) -> std::result::Result<(), String> {
+        let applied = self.catalog.apply(change.clone()).map_err(|e| e.to_string())?;
+        for change in &applied.cascade {
+            if let Change::BindingDelete(binding) = change {
+                self.binding_delete(binding);
+            }
+        }
+        if applied.changed {
+            self.follow(None, change);
+        }
+        for change in applied.cascade {
+            self.follow(None, change);
+        }
+        Ok(())
+    }
+
+    /// Brings routers and queues in line with a change that the catalogue has made. Without effects: recovery.
+    fn follow(&mut self, fx: Option<&mut Fx<'_>>, change: Change) {
+        match change {
+            Change::VhostPut(vhost) => self.vhost_put(vhost.id),
+            Change::VhostDelete { id } => self.vhost_gone(fx, id),
+            Change::ExchangePut(exchange) => self.exchange_put(&exchange),
+            Change::ExchangeDelete { id } => {
+                self.routers.values_mut().for_each(|router| router.exchange_delete(id));
+            }
+            Change::QueuePut(queue) => self.queue_put(fx, &queue),
+            Change::QueueDelete { id } => self.queue_gone(fx, id),
+            Change::BindingPut(binding) => self.binding_put(&binding),
+            Change::BindingDelete(binding) => self.binding_delete(&binding),
+            Change::PolicyPut(policy) => self.policies_changed(fx, policy.vhost),
+            Change::PolicyDelete { vhost, .. } => self.policies_changed(fx, vhost),
+            Change::UserDelete { name } => self.close_user(fx, &name, "user is deleted"),
+            Change::PermissionPut(p) => self.rights_changed(fx, &p.user),
+            Change::PermissionDelete { user, .. } | Change::TopicPermissionDelete { user, .. } => self.rights_changed(fx, &user),
+            Change::TopicPermissionPut(p) => self.rights_changed(fx, &p.user),
+            Change::Ids(_)
+            | Change::UserPut(_)
+            | Change::ParameterPut(_)
+            | Change::ParameterDelete { .. }
+            | Change::GlobalParameterPut(_)
+            | Change::GlobalParameterDelete { .. } => {}
+        }
+    }
+
+    fn vhost_put(&mut self, id: VhostId) {
+        if self.routers.contains_key(&id) {
+            return;
+        }
+        self.routers.insert(id, Router::default());
+        let exchanges: Vec<Arc<Exchange>> = self.catalog.exchanges(id).cloned().collect();
+        exchanges.iter().for_each(|exchange| self.exchange_put(exchange));
+    }
+
+    fn vhost_gone(&mut self, fx: Option<&mut Fx<'_>>, id: VhostId) {
+        self.routers.remove(&id);
+        if let Some(fx) = fx {
+            let gone: Vec<ConnectionId> = self.sessions.values().filter(|s| s.vhost == id).map(|s| s.id).collect();
+            self.close_sessions(fx, &gone, "vhost is deleted");
+        }
+    }
+
+    fn exchange_put(&mut self, exchange: &Exchange) {
+        let alternate = self.catalog.alternate_exchange(exchange);
+        if let Some(router) = self.routers.get_mut(&exchange.vhost) {
+            router.exchange_put(exchange, alternate);
+        }
+    }
+
+    fn binding_put(&mut self, binding: &Binding) {
+        if let Some(router) = self.routers.get_mut(&binding.vhost) {
+            router.bind(binding);
+        }
+    }
+
+    fn binding_delete(&mut self, binding: &Binding) {
+        if let Some(router) = self.routers.get_mut(&binding.vhost) {
+            router.unbind(binding);
+        }
+    }
+
+    fn queue_put(&mut self, fx: Option<&mut Fx<'_>>, def: &QueueDef) {
+        let settings = self.settings_of(def);
+        if let Some(queue) = self.queues.get_mut(&def.id) {
+            queue.apply_settings(settings);
+            return;
+        }
+        let now = fx.as_ref().map_or(self.recovered_at, |fx| fx.now);
+        let queue = Queue::new(def.id, def.vhost, def.name.clone(), kind_of(def.kind), def.is_durable(), settings, now);
+        self.queues.insert(def.id, Box::new(queue));
+        if let Some(router) = self.routers.get_mut(&def.vhost) {
+            router.queue_put(&def.name, def.id);
+        }
+        self.stats.queues_declared += 1;
+        if let Some(fx) = fx {
+            self.watch_idle(fx, def.id);
+        }
+    }
+
+    fn queue_gone(&mut self, fx: Option<&mut Fx<'_>>, id: QueueId) {
+        let Some(mut queue) = self.queues.remove(&id) else { return };
+        if let Some(router) = self.routers.get_mut(&queue.vhost) {
+            router.queue_delete(&queue.name);
+        }
+        self.stats.queues_deleted += 1;
+        self.resident -= queue.resident;
+        for extent in queue.stream.extents().filter(|e| e.stored && e.live > 0) {
+            self.segments.release(extent.at.segment(), extent.own);
+        }
+        queue.stream.clear();
+        let leases: Vec<_> = queue.leases.values().copied().collect();
+        for lease in leases {
+            if let Some(h) = self.holders.get_mut(lease.holder.0) {
+                h.used = h.used.saturating_sub(1);
+                h.queues.retain(|&q| q != id);
+            }
+            if let Some(c) = self.consumers.get_mut(lease.consumer.0) {
+                c.unacked = c.unacked.saturating_sub(1);
+            }
+        }
+        let Some(fx) = fx else { return };
+        for consumer in queue.consumers.ids().collect::<Vec<_>>() {
+            let Some(c) = self.consumers.remove(consumer.0) else { continue };
+            if let Some(h) = self.holders.get_mut(c.holder.0) {
+                h.consumers.retain(|&other| other != consumer);
+            }
+            self.stats.consumers_closed += 1;
+            let event = if c.fetch { Event::Fetched { token: c.token, message: None } } else { Event::Cancelled { token: c.token } };
+            c.outbox.push(event);
+            fx.wake(&c.outbox);
+        }
+        for session in self.sessions.values_mut() {
+            session.exclusive_queues.retain(|&q| q != id);
+        }
+    }
+
+    /// Resolves every queue's and exchange's settings of a vhost again.
+    fn policies_changed(&mut self, mut fx: Option<&mut Fx<'_>>, vhost: VhostId) {
+        let queues: Vec<Arc<QueueDef>> = self.catalog.queues(vhost).cloned().collect();
+        for def in queues {
+            let settings = self.settings_of(&def);
+            let Some(queue) = self.queues.get_mut(&def.id) else { continue };
+            if queue.settings == settings {
+                continue;
+            }
+            queue.apply_settings(settings);
+            if let Some(fx) = fx.as_deref_mut() {
+                self.watch_head(fx, def.id);
+                self.watch_idle(fx, def.id);
+                self.enforce_length(fx, def.id);
+                self.touch(fx, def.id);
+            }
+        }
+        let exchanges: Vec<Arc<Exchange>> = self.catalog.exchanges(vhost).cloned().collect();
+        exchanges.iter().for_each(|exchange| self.exchange_put(exchange));
+    }
+
+    fn rights_changed(&mut self, fx: Option<&mut Fx<'_>>, user: &str) {
+        if let Some(fx) = fx {
+            let lost = self.refresh_access(user);
+            self.close_sessions(fx, &lost, "access to the vhost was revoked");
+        }
+    }
+
+    fn close_user(&mut self, fx: Option<&mut Fx<'_>>, user: &str, why: &str) {
+        if let Some(fx) = fx {
+            let gone: Vec<ConnectionId> = self.sessions.values().filter(|s| &*s.user == user).map(|s| s.id).collect();
+            self.close_sessions(fx, &gone, why);
+        }
+    }
+
+    /// Tells connections to close; they do it themselves.
+    pub(crate) fn close_sessions(&mut self, fx: &mut Fx<'_>, ids: &[ConnectionId], why: &str) {
+        for id in ids {
+            if let Some(state) = self.sessions.get(id) {
+                state.outbox.push(Event::Close { reason: why.to_owned() });
+                fx.wake(&state.outbox.clone());
+            }
+        }
+    }
+
+    /// A queue's resolved settings, one allocation for all queues that have the same.
+    fn settings_of(&mut self, def: &QueueDef) -> Arc<Settings> {
+        let resolved = self.catalog.settings(def);
+        let settings = Settings {
+            ttl_ms: resolved.message_ttl_ms,
+            expires_ms: resolved.expires_ms,
+            max_length: resolved.max_length,
+            max_length_bytes: resolved.max_length_bytes,
+            overflow: match resolved.overflow {
+                anymq_catalog::args::queue::Overflow::DropHead => Overflow::DropHead,
+                anymq_catalog::args::queue::Overflow::RejectPublish => Overflow::RejectPublish,
+                anymq_catalog::args::queue::Overflow::RejectPublishDlx => Overflow::RejectPublishDlx,
+            },
+            dead_letter_exchange: resolved.dead_letter_exchange.clone(),
+            dead_letter_routing_key: resolved.dead_letter_routing_key.as_ref().map(|k| k.to_text().as_ref().into()),
+            max_priority: resolved.max_priority,
+            single_active_consumer: resolved.single_active_consumer,
+            delivery_limit: resolved.delivery_limit,
+            message_groups: resolved.message_group,
+            lease_ms: resolved.lease_ms,
+            dedup_ms: resolved.dedup_window_ms,
+            delay_ms: resolved.delay_ms,
+            max_age_ms: resolved.max_age_ms,
+            consumer_timeout_ms: resolved.consumer_timeout_ms,
+        };
+        if let Some(same) = self.recent_settings.iter().find(|s| ***s == settings) {
+            return same.clone();
+        }
+        let settings = Arc::new(settings);
+        if self.recent_settings.len() >= RECENT_SETTINGS_MAX {
+            self.recent_settings.remove(0);
+        }
+        self.recent_settings.push(settings.clone());
+        settings
+    }
+}
+
+/// Distinct settings remembered for sharing.
+const RECENT_SETTINGS_MAX: usize = 16;
+
+pub(crate) fn kind_of(kind: QueueKind) -> Kind {
+    match kind {
+        QueueKind::Classic => Kind::Classic,
+        QueueKind::Quorum => Kind::Quorum,
+        QueueKind::Stream => Kind::Stream,
+    }
+}

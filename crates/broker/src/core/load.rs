@@ -1,0 +1,135 @@
+//! Messages that are on disk come back into memory, ahead of the cursor.
+
+use anymq_log::{Frame, Log};
+use anymq_types::QueueId;
+use anymq_types::record::Records;
+use bytes::{Bytes, BytesMut};
+
+use super::Core;
+use super::fx::{Fx, LoadRequest};
+use crate::journal::{APPEND, Append, SPILL};
+
+/// Bytes of journal read at once.
+const READ_AHEAD_BYTES: u32 = 256 << 10;
+
+impl Core {
+    /// Asks for extent `number` of a queue, and as many after it as lie close by.
+    pub(crate) fn request_load(&mut self, fx: &mut Fx<'_>, id: QueueId, number: u64) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        if queue.loading {
+            return;
+        }
+        let Some(first) = queue.stream.extent(number) else { return };
+        let (base, at) = (first.base, first.at);
+        let mut end = at.0 + first.span as u64;
+        let mut own = first.own as u64;
+        let mut next = number + 1;
+        while let Some(e) = queue.stream.extent(next) {
+            let reach = (e.at.0 + e.span as u64).saturating_sub(at.0);
+            let near = e.stored && e.at.segment() == at.segment() && e.at.0 >= end && reach <= READ_AHEAD_BYTES as u64;
+            if !near || e.data.is_some() || (own + e.own as u64) * 4 < reach {
+                break;
+            }
+            own += e.own as u64;
+            end = e.at.0 + e.span as u64;
+            next += 1;
+        }
+        queue.loading = true;
+        fx.loads.push(LoadRequest { queue: id, base, at, bytes: (end - at.0) as u32 });
+    }
+
+    /// A span has been read: installs the records of the queue that asked, and serves it.
+    pub(crate) fn loaded(&mut self, fx: &mut Fx<'_>, log: &Log, request: &LoadRequest, span: Result<Bytes, String>) {
+        let id = request.queue;
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        queue.loading = false;
+        match span {
+            Ok(span) => self.install_span(log, request, &span),
+            Err(why) => {
+                tracing::error!(queue = %id, at = %request.at, why, "stored messages could not be read");
+                self.isolate(fx, id, request.base);
+            }
+        }
+        // Whatever did not verify is isolated: the first extent asked for is there now, or it is gone.
+        if self.queues.get(&id).and_then(|q| q.stream.extent(q.stream.find(request.base)?)).is_some_and(|e| e.live > 0 && e.data.is_none()) {
+            self.isolate(fx, id, request.base);
+        }
+        self.bury(fx, id);
+        self.touch(fx, id);
+    }
+
+    fn install_span(&mut self, log: &Log, request: &LoadRequest, span: &Bytes) {
+        let id = request.queue;
+        let mut pending: Option<(u64, BytesMut)> = None;
+        let mut parts: Vec<(u64, u32, Bytes)> = Vec::new();
+        for frame in log.frames(request.at, span) {
+            let Ok(frame) = frame else { continue };
+            if let Some(part) = part_of(&frame, id, span) {
+                parts.push(part);
+            }
+        }
+        let mut base_at = request.base;
+        for (base, count, records) in parts {
+            if base < base_at {
+                continue;
+            }
+            let Some(queue) = self.queues.get(&id) else { return };
+            let Some(extent) = queue.stream.find(base).and_then(|n| queue.stream.extent(n)) else { continue };
+            let (extent_base, extent_count) = (extent.base, extent.count);
+            base_at = base + count as u64;
+            if extent_base == base && extent_count == count {
+                self.with_queue(id, |q, _| q.install(base, records));
+                continue;
+            }
+            // A merged extent: its chunks one after another.
+            let (start, mut data) = pending.take().filter(|&(start, _)| start == extent_base).unwrap_or((extent_base, BytesMut::new()));
+            data.extend_from_slice(&records);
+            if base_at == extent_base + extent_count as u64 {
+                self.with_queue(id, |q, _| q.install(extent_base, data.freeze()));
+            } else {
+                pending = Some((start, data));
+            }
+        }
+    }
+
+    /// A stored chunk did not verify: it is reported, its messages are given up, everything else goes on.
+    fn isolate(&mut self, fx: &mut Fx<'_>, id: QueueId, base: u64) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let Some(extent) = queue.stream.find(base).and_then(|n| queue.stream.extent(n)) else { return };
+        let (start, end, at) = (extent.base, extent.end(), extent.at);
+        tracing::error!(queue = %queue.name, %at, messages = end - start, "damaged messages are skipped; run anymq check");
+        self.stats.corrupt += end - start;
+        let leased: Vec<u64> = queue.leases.keys().copied().filter(|o| (start..end).contains(o)).collect();
+        for offset in leased {
+            self.release_lease(id, offset);
+        }
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let mut at = start;
+        while at < end {
+            if queue.is_settled(at) {
+                at += 1;
+                continue;
+            }
+            let mut stop = at + 1;
+            while stop < end && !queue.is_settled(stop) {
+                stop += 1;
+            }
+            queue.ready = queue.ready.saturating_sub(stop - at);
+            if queue.settle_range(at, stop, &mut self.segments) {
+                fx.settled(id, at, stop, 0);
+            }
+            at = stop;
+        }
+    }
+}
+
+/// The records a frame holds for a queue: base offset, count, bytes.
+pub(crate) fn part_of(frame: &Frame<'_>, id: QueueId, span: &Bytes) -> Option<(u64, u32, Bytes)> {
+    if !matches!(frame.kind, APPEND | SPILL) {
+        return None;
+    }
+    let append = Append::parse(frame.body)?;
+    let base = append.base_in(id)?;
+    let records = span.slice_ref(append.records);
+    (Records::new(&records).count() == append.count as usize).then_some((base, append.count, records))
+}

@@ -1,0 +1,209 @@
+//! The core: everything that exists, as one synchronous state machine.
+//!
+//! Operations take `&mut Core` and an [`Fx`]: they change state, write journal frames and note effects; they never block, read
+//! no clock and do no I/O. `Broker` holds the lock around them and carries the effects out.
+
+pub(crate) mod access;
+pub(crate) mod changes;
+pub(crate) mod consume;
+pub(crate) mod deadletter;
+pub(crate) mod fx;
+pub(crate) mod ids;
+pub(crate) mod load;
+pub(crate) mod memory;
+pub(crate) mod publish;
+pub(crate) mod pump;
+pub(crate) mod reclaim;
+pub(crate) mod recovery;
+pub(crate) mod settle;
+pub(crate) mod snapshot;
+pub(crate) mod stats;
+pub(crate) mod streams;
+pub(crate) mod timers;
+pub(crate) mod topology;
+
+use std::sync::Arc;
+
+use anymq_catalog::Catalog;
+use anymq_types::{ConnectionId, ConsumerId, Millis, QueueId, VhostId};
+use hashbrown::HashMap;
+
+use self::fx::Fx;
+use self::ids::Slab;
+use self::stats::Stats;
+use crate::api::{Alarms, HolderId};
+use crate::config::Config;
+use crate::outbox::Outbox;
+use crate::queue::Queue;
+use crate::queue::segments::SegmentUse;
+use crate::queue::settings::Settings;
+use crate::routing::Router;
+use crate::wheel::Wheel;
+
+/// A subscription, or a fetch that waits.
+pub(crate) struct Consumer {
+    pub(crate) queue: QueueId,
+    pub(crate) session: ConnectionId,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) token: u64,
+    pub(crate) holder: HolderId,
+    pub(crate) tag: Arc<str>,
+    pub(crate) auto_ack: bool,
+    /// Most unacknowledged messages; 0: no limit.
+    pub(crate) prefetch: u32,
+    pub(crate) unacked: u32,
+    pub(crate) priority: i64,
+    pub(crate) exclusive: bool,
+    /// It is in its queue's ring.
+    pub(crate) in_ring: bool,
+    /// A fetch: one message, and it is gone.
+    pub(crate) fetch: bool,
+    /// Its own place, on a stream.
+    pub(crate) cursor: Option<Box<streams::StreamCursor>>,
+    pub(crate) args: Option<Arc<anymq_types::value::Table>>,
+}
+
+/// A scope of leases: an AMQP channel.
+#[derive(Debug, Default)]
+pub(crate) struct Holder {
+    pub(crate) session: ConnectionId,
+    /// Most leases over all its consumers; 0: no limit.
+    pub(crate) limit: u32,
+    pub(crate) used: u32,
+    pub(crate) consumers: Vec<ConsumerId>,
+    /// Queues in which it has, or had, leases.
+    pub(crate) queues: Vec<QueueId>,
+}
+
+/// One connection, as far as the core must know it.
+pub(crate) struct SessionState {
+    pub(crate) id: ConnectionId,
+    pub(crate) vhost: VhostId,
+    pub(crate) vhost_name: Arc<str>,
+    pub(crate) user: Arc<str>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) access: access::SessionAccess,
+    pub(crate) holders: Vec<HolderId>,
+    pub(crate) exclusive_queues: Vec<QueueId>,
+    pub(crate) reply_addresses: Vec<Box<str>>,
+    pub(crate) info: crate::api::Connect,
+    pub(crate) opened: Millis,
+    pub(crate) channels: u32,
+    pub(crate) published: u64,
+}
+
+/// Where a direct reply goes.
+pub(crate) struct ReplyAddress {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) token: u64,
+}
+
+/// Everything that exists.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) catalog: Catalog,
+    pub(crate) routers: HashMap<VhostId, Router>,
+    pub(crate) queues: HashMap<QueueId, Box<Queue>>,
+    pub(crate) consumers: Slab<Consumer>,
+    pub(crate) holders: Slab<Holder>,
+    pub(crate) sessions: HashMap<ConnectionId, SessionState>,
+    pub(crate) replies: HashMap<Box<str>, ReplyAddress>,
+    pub(crate) wheel: Wheel,
+    pub(crate) segments: SegmentUse,
+    /// Bytes of records in memory, over all queues.
+    pub(crate) resident: u64,
+    pub(crate) alarms: Alarms,
+    pub(crate) stats: Stats,
+    /// Settings seen lately, so that queues with the same share them.
+    pub(crate) recent_settings: Vec<Arc<Settings>>,
+    /// When recovery began.
+    pub(crate) recovered_at: Millis,
+    pub(crate) next_connection: u64,
+    /// For names and random exchanges; seeded from outside, never read from the system.
+    pub(crate) random: u64,
+    /// Recovery is over.
+    pub(crate) live: bool,
+    /// The earliest timer set by the present operation.
+    pub(crate) earliest_timer: Option<Millis>,
+}
+
+impl Core {
+    pub(crate) fn new(config: Config, now: Millis, seed: u64) -> Self {
+        Core {
+            config,
+            catalog: Catalog::new(),
+            routers: HashMap::new(),
+            queues: HashMap::new(),
+            consumers: Slab::default(),
+            holders: Slab::default(),
+            sessions: HashMap::new(),
+            replies: HashMap::new(),
+            wheel: Wheel::new(now),
+            segments: SegmentUse::default(),
+            resident: 0,
+            alarms: Alarms::default(),
+            stats: Stats::default(),
+            recent_settings: Vec::new(),
+            recovered_at: now,
+            next_connection: 1,
+            random: seed,
+            live: false,
+            earliest_timer: None,
+        }
+    }
+
+    /// The next number of a splitmix64 sequence.
+    pub(crate) fn next_random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Notes that a queue has to be looked at before the operation ends.
+    pub(crate) fn touch(&mut self, fx: &mut Fx<'_>, id: QueueId) {
+        if let Some(queue) = self.queues.get_mut(&id)
+            && !queue.dirty
+        {
+            queue.dirty = true;
+            fx.dirty.push(id);
+        }
+    }
+
+    /// Ends an operation: hands messages to consumers, keeps memory within its budget, journals what was settled.
+    pub(crate) fn settle_effects(&mut self, fx: &mut Fx<'_>) {
+        while let Some(id) = fx.dirty.pop() {
+            if let Some(queue) = self.queues.get_mut(&id) {
+                queue.dirty = false;
+                self.pump(fx, id);
+                self.enforce_budget(fx, id);
+            }
+        }
+        fx.write_settled();
+        for entry in fx.timers.drain(..) {
+            self.earliest_timer = Some(self.earliest_timer.map_or(entry.at, |at| at.min(entry.at)));
+            self.wheel.add(entry);
+        }
+    }
+
+    /// Settles `start..end` of a queue and has it journaled where needed.
+    pub(crate) fn settle_range(&mut self, fx: &mut Fx<'_>, id: QueueId, start: u64, end: u64, body_bytes: u64) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let before = queue.resident;
+        if queue.settle_range(start, end, &mut self.segments) && queue.durable {
+            fx.settled(id, start, end, body_bytes);
+        }
+        let freed = before - queue.resident;
+        self.resident -= freed;
+    }
+
+    /// Runs `change` on a queue and keeps the count of resident bytes right.
+    pub(crate) fn with_queue<T>(&mut self, id: QueueId, change: impl FnOnce(&mut Queue, &mut SegmentUse) -> T) -> Option<T> {
+        let queue = self.queues.get_mut(&id)?;
+        let before = queue.resident;
+        let value = change(queue, &mut self.segments);
+        self.resident = self.resident + queue.resident - before;
+        Some(value)
+    }
+}

@@ -1,0 +1,339 @@
+//! From a publisher into queues.
+
+use anymq_types::props::PropsRef;
+use anymq_types::record::Record;
+use anymq_types::{ConnectionId, QueueId};
+use bytes::Bytes;
+
+use super::Core;
+use super::deadletter::Reason;
+use super::fx::Fx;
+use crate::api::{Delivery, Event, PublishBatch, PublishItem, Published};
+use crate::error::{Error, Result};
+use crate::journal::{APPEND, Append};
+use crate::queue::Chunk;
+use crate::queue::pick::Run;
+use crate::queue::settings::{Kind, Overflow};
+use crate::routing::{Message, Outcome, Targets};
+use crate::wheel::Entry;
+use anymq_types::limits::{CHUNK_BYTES_MAX, CHUNK_MESSAGES_MAX};
+
+/// Prefix of a routing key that means a client's reply address.
+pub(crate) const REPLY_PREFIX: &str = "amq.rabbitmq.reply-to.";
+
+/// Volatile offsets are reserved in steps of this many, so that a restart never gives them out again.
+const RESERVE_STEP: u64 = 1 << 16;
+
+/// Consecutive messages of a batch that go to the same queues.
+struct Gathered {
+    start: usize,
+    end: usize,
+    count: u32,
+    persistent: bool,
+}
+
+impl Core {
+    /// Routes and stores the messages of a batch, in order, up to the first that cannot be taken.
+    pub(crate) fn publish(&mut self, fx: &mut Fx<'_>, session: ConnectionId, batch: &mut PublishBatch) -> Published {
+        let chunk = Bytes::from(std::mem::take(&mut batch.chunk));
+        let items = std::mem::take(&mut batch.items);
+        let mut published = Published::default();
+        let mut targets = Targets::new();
+        let mut reached = false;
+        let mut gathered: Option<Gathered> = None;
+        let mut last: Option<Record<'_>> = None;
+        for (index, item) in items.iter().enumerate() {
+            let (start, end) = (item.start as usize, item.end as usize);
+            let Some(record) = Record::parse(&chunk[start..end]) else {
+                published.error = Some(Error::invalid("a message could not be read"));
+                break;
+            };
+            let same = item.extra_keys.is_none()
+                && last.is_some_and(|l| l.exchange == record.exchange && l.routing_key == record.routing_key)
+                && !self.routes_by_content(session, record.exchange);
+            if !same {
+                self.flush(fx, &chunk, &mut gathered, &targets);
+                match self.route(fx, session, &record, item, &mut targets) {
+                    Ok(found) => reached = found,
+                    Err(error) => {
+                        published.error = Some(error);
+                        break;
+                    }
+                }
+            }
+            last = item.extra_keys.is_none().then_some(record);
+            published.taken += 1;
+            if !reached {
+                published.unroutable.push(index as u32);
+                self.stats.unroutable(1);
+            }
+            if targets.as_slice().is_empty() {
+                // Unroutable, or handed straight to a reply address: not to be taken for the next message's route.
+                last = None;
+                continue;
+            }
+            if self.any_bounded(targets.as_slice()) {
+                self.flush(fx, &chunk, &mut gathered, &targets);
+                if !self.publish_bounded(fx, &chunk.slice(start..end), &record, &targets) {
+                    published.rejected.push(index as u32);
+                }
+                continue;
+            }
+            let fits = gathered.as_ref().is_some_and(|g| {
+                g.end == start
+                    && g.persistent == record.persistent
+                    && g.count < CHUNK_MESSAGES_MAX
+                    && end - g.start <= CHUNK_BYTES_MAX
+            });
+            if fits && let Some(g) = &mut gathered {
+                (g.end, g.count) = (end, g.count + 1);
+            } else {
+                self.flush(fx, &chunk, &mut gathered, &targets);
+                gathered = Some(Gathered { start, end, count: 1, persistent: record.persistent });
+            }
+        }
+        self.flush(fx, &chunk, &mut gathered, &targets);
+        self.stats.published(published.taken as u64);
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.published += published.taken as u64;
+        }
+        published.commit = fx.end();
+        published
+    }
+
+    /// Whether every message of a batch could be taken; nothing is stored.
+    pub(crate) fn check_batch(&mut self, session: ConnectionId, batch: &PublishBatch) -> Result<()> {
+        for item in &batch.items {
+            let bytes = batch.chunk.get(item.start as usize..item.end as usize);
+            let record = bytes.and_then(Record::parse).ok_or_else(|| Error::invalid("a message could not be read"))?;
+            let Some(state) = self.sessions.get_mut(&session) else { return Err(Error::unavailable("the connection is closing")) };
+            let exchange = std::str::from_utf8(record.exchange).map_err(|_| Error::invalid("exchange name is not UTF-8"))?;
+            state.access.check_publish(exchange, record.routing_key)?;
+            if !self.routers.get(&state.vhost).is_some_and(|r| r.has_exchange(record.exchange)) {
+                return Err(Error::not_found(format!("no exchange '{exchange}' in vhost '{}'", state.vhost_name)));
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, fx: &mut Fx<'_>, chunk: &Bytes, gathered: &mut Option<Gathered>, targets: &Targets) {
+        let Some(g) = gathered.take() else { return };
+        // A small part of a large read is copied, so that it does not hold the rest in memory.
+        let part = g.end - g.start;
+        let records = if part * 4 < chunk.len() { Bytes::copy_from_slice(&chunk[g.start..g.end]) } else { chunk.slice(g.start..g.end) };
+        self.append(fx, targets.as_slice(), records, g.count, g.persistent);
+    }
+
+    /// Appends records to every target: one journal frame for all that keep them.
+    pub(crate) fn append(&mut self, fx: &mut Fx<'_>, targets: &[QueueId], records: Bytes, count: u32, persistent: bool) {
+        let lasting: smallvec::SmallVec<[(QueueId, u64); 4]> = targets
+            .iter()
+            .filter_map(|id| self.queues.get(id))
+            .filter(|q| q.durable && (persistent || q.kind == Kind::Stream))
+            .map(|q| (q.id, q.stream.next))
+            .collect();
+        let stored = (!lasting.is_empty())
+            .then(|| fx.frame(APPEND, |out| Append::write(lasting.iter().copied(), count, &records, out)));
+        for &id in targets {
+            let Some(queue) = self.queues.get_mut(&id) else { continue };
+            let base = queue.stream.next;
+            let stored = stored.filter(|_| lasting.iter().any(|&(q, _)| q == id));
+            let volatile = stored.is_none();
+            if volatile && queue.durable && base + count as u64 > queue.reserved {
+                queue.reserved = base + count as u64 + RESERVE_STEP;
+                self.write_mark(fx, id);
+            }
+            let chunk = Chunk { records: &records, count, data: Some(records.clone()), stored, volatile };
+            let mut timers = Vec::new();
+            self.with_queue(id, |queue, segments| queue.append(base, chunk, segments, &mut timers));
+            fx.timers.extend(timers.into_iter().map(|(at, what)| Entry { at, queue: id, what }));
+            self.touch(fx, id);
+        }
+    }
+
+    fn write_mark(&mut self, fx: &mut Fx<'_>, id: QueueId) {
+        use crate::journal::{MARK, put_varint};
+        let Some(queue) = self.queues.get(&id) else { return };
+        let (seen, reserved) = (queue.fresh.offset, queue.reserved);
+        fx.frame(MARK, |out| {
+            put_varint(out, id.0);
+            put_varint(out, seen);
+            put_varint(out, reserved);
+        });
+    }
+
+    /// Whether an exchange looks at more than the routing key, so that neighbours may go elsewhere.
+    fn routes_by_content(&self, session: ConnectionId, exchange: &[u8]) -> bool {
+        let Some(session) = self.sessions.get(&session) else { return true };
+        match (self.routers.get(&session.vhost), std::str::from_utf8(exchange)) {
+            (Some(router), Ok(_)) => session.access.restricts_topics() || !router.is_cacheable(exchange),
+            _ => true,
+        }
+    }
+
+    /// Finds the queues a message goes to, or why it may not go there.
+    fn route(&mut self, fx: &mut Fx<'_>, session: ConnectionId, record: &Record<'_>, item: &PublishItem, targets: &mut Targets) -> Result<bool> {
+        targets.clear();
+        let seed = self.next_random();
+        let Some(state) = self.sessions.get_mut(&session) else { return Err(Error::unavailable("the connection is closing")) };
+        let exchange = std::str::from_utf8(record.exchange).map_err(|_| Error::invalid("exchange name is not UTF-8"))?;
+        state.access.check_publish(exchange, record.routing_key)?;
+        if exchange.is_empty() && record.routing_key.starts_with(REPLY_PREFIX.as_bytes()) {
+            return self.reply(fx, record);
+        }
+        let Some(router) = self.routers.get(&state.vhost) else { return Err(Error::unavailable("the vhost is being deleted")) };
+        let copies: crate::routing::Copies<'_> = item.extra_keys.iter().flatten().map(|k| &**k).collect();
+        let message = Message {
+            exchange: record.exchange,
+            routing_key: record.routing_key,
+            copies: &copies,
+            props: || PropsRef::parse(record.props).ok(),
+            seed,
+            trusted: false,
+        };
+        let refused = |what: String| format!("{what} in vhost '{}'", state.vhost_name);
+        match router.route(&message, targets) {
+            Outcome::Routed => Ok(true),
+            Outcome::Unroutable => Ok(false),
+            Outcome::NoSuchExchange => Err(Error::not_found(refused(format!("no exchange '{exchange}'")))),
+            Outcome::Internal => Err(Error::forbidden(refused(format!("cannot publish to internal exchange '{exchange}'")))),
+            Outcome::TooMany => Err(Error::exhausted(refused(format!("more queues than a message can have are bound to exchange '{exchange}'")))),
+        }
+    }
+
+    /// A message for a client's reply address goes straight to its connection.
+    fn reply(&mut self, fx: &mut Fx<'_>, record: &Record<'_>) -> Result<bool> {
+        let suffix = &record.routing_key[REPLY_PREFIX.len()..];
+        let address = std::str::from_utf8(suffix).ok().and_then(|s| self.replies.get(s));
+        let Some(address) = address else { return Ok(false) };
+        if address.outbox.room() {
+            let delivery = Delivery {
+                token: address.token,
+                consumer: anymq_types::ConsumerId(0),
+                queue: QueueId(0),
+                first: anymq_types::Offset(0),
+                count: 1,
+                records: Bytes::copy_from_slice(record.bytes),
+                redelivered: false,
+                attempts: 0,
+                counts_attempts: false,
+                is_stream: false,
+                auto_ack: true,
+            };
+            address.outbox.push(Event::Delivery(delivery));
+            let outbox = address.outbox.clone();
+            fx.wake(&outbox);
+            self.stats.delivered(1, false);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Whether any target refuses or drops messages when it is full: those are taken one at a time.
+    fn any_bounded(&self, targets: &[QueueId]) -> bool {
+        targets.iter().filter_map(|id| self.queues.get(id)).any(|q| {
+            q.kind != Kind::Stream
+                && (q.settings.max_length.is_some() || q.settings.max_length_bytes.is_some() || q.settings.dedup_ms.is_some())
+        })
+    }
+
+    /// Publishes one message to targets of which some have a bound. False if one of them refused it.
+    fn publish_bounded(&mut self, fx: &mut Fx<'_>, bytes: &Bytes, record: &Record<'_>, targets: &Targets) -> bool {
+        let mut accepted: Vec<QueueId> = Vec::new();
+        let mut refused = false;
+        for &id in targets.as_slice() {
+            if self.is_duplicate(fx, id, record) {
+                continue;
+            }
+            match self.refuses(fx, id, record) {
+                None => accepted.push(id),
+                Some(overflow) => {
+                    refused = true;
+                    self.stats.rejected += 1;
+                    if overflow == Overflow::RejectPublishDlx {
+                        let run = Run { first: 0, count: 1, records: bytes.clone(), redelivered: false, attempts: 0 };
+                        self.dead_letter(fx, id, &run, Reason::MaxLength);
+                    }
+                }
+            }
+        }
+        self.append(fx, &accepted, bytes.clone(), 1, record.persistent);
+        for &id in accepted.iter() {
+            self.enforce_length(fx, id);
+        }
+        !refused
+    }
+
+    /// The overflow policy under which a queue refuses a message now.
+    fn refuses(&mut self, fx: &mut Fx<'_>, id: QueueId, record: &Record<'_>) -> Option<Overflow> {
+        let over = |core: &Core| {
+            let q = core.queues.get(&id)?;
+            let s = &q.settings;
+            let full = s.max_length.is_some_and(|max| q.ready + 1 > max)
+                || s.max_length_bytes.is_some_and(|max| q.ready_bytes + record.body.len() as u64 > max);
+            (full && s.overflow != Overflow::DropHead).then_some(s.overflow)
+        };
+        over(self)?;
+        if self.queues.get(&id).is_some_and(|q| q.consumers.any_ready()) {
+            self.pump(fx, id);
+            if self.queues.get(&id).is_some_and(|q| q.ready == 0 && q.consumers.any_ready()) {
+                return None; // Somebody takes it at once: it never counts as ready.
+            }
+        }
+        over(self)
+    }
+
+    /// Drops or dead-letters from the head until a bounded queue is within its bound.
+    pub(crate) fn enforce_length(&mut self, fx: &mut Fx<'_>, id: QueueId) {
+        let bounded = |core: &Core| {
+            core.queues.get(&id).is_some_and(|q| {
+                q.settings.overflow == Overflow::DropHead
+                    && q.kind != Kind::Stream
+                    && (q.settings.max_length.is_some_and(|max| q.ready > max)
+                        || q.settings.max_length_bytes.is_some_and(|max| q.ready_bytes > max))
+            })
+        };
+        if !bounded(self) {
+            return;
+        }
+        self.pump(fx, id);
+        while bounded(self) {
+            let picked = self.with_queue(id, |q, _| q.pick_oldest(fx.now));
+            match picked {
+                Some(crate::queue::pick::Pick::Run(run)) => self.kill(fx, id, &run, Reason::MaxLength),
+                Some(crate::queue::pick::Pick::Expired(run)) => self.kill(fx, id, &run, Reason::Expired),
+                Some(crate::queue::pick::Pick::Load(number)) => {
+                    self.request_load(fx, id, number); // Goes on when the head is in memory.
+                    break;
+                }
+                Some(crate::queue::pick::Pick::Nothing) | None => break,
+            }
+        }
+    }
+
+    /// Whether a queue with a deduplication window has stored this message's key already.
+    fn is_duplicate(&mut self, fx: &Fx<'_>, id: QueueId, record: &Record<'_>) -> bool {
+        let Some(queue) = self.queues.get_mut(&id) else { return false };
+        let next = queue.stream.next;
+        let Some(dedup) = queue.views.as_mut().and_then(|v| v.dedup.as_mut()) else { return false };
+        let Some(key) = dedup_key(record) else { return false };
+        let duplicate = dedup.check(key, next, fx.now.0).is_some();
+        self.stats.duplicates += u64::from(duplicate);
+        duplicate
+    }
+}
+
+/// The key under which a message is stored once within a window: the header `x-deduplication-header`, or `x-idempotency-key`.
+pub(crate) fn dedup_key(record: &Record<'_>) -> Option<u128> {
+    let props = PropsRef::parse(record.props).ok()?;
+    let headers = props.headers()?;
+    let value = headers.get("x-deduplication-header").or_else(|| headers.get("x-idempotency-key"))?;
+    let bytes = value.as_bytes()?;
+    let hash = |seed: u64| {
+        use std::hash::{BuildHasher, Hasher};
+        let mut hasher = foldhash::quality::FixedState::with_seed(seed).build_hasher();
+        hasher.write(bytes);
+        hasher.finish()
+    };
+    Some((hash(1) as u128) << 64 | hash(2) as u128)
+}

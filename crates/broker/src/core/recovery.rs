@@ -1,0 +1,274 @@
+//! From a snapshot and the journal back to the state they describe.
+
+use anymq_log::{Frame, Replay, ReplayError};
+use anymq_types::record::{self, Record, Records};
+use anymq_types::{Millis, Position, QueueId};
+
+use super::Core;
+use super::snapshot;
+use crate::journal::{self, APPEND, ATTEMPTS, Append, CATALOG, MARK, MOVED, Reader, SETTLE, SPILL, TRIM, read_pairs, read_ranges};
+use crate::queue::Queue;
+use crate::queue::extent::Extent;
+use crate::queue::segments::SegmentUse;
+use crate::queue::settings::Kind;
+use crate::wheel::{Entry, What};
+
+impl Replay for Core {
+    fn restore(&mut self, chunk: &[u8]) -> Result<(), ReplayError> {
+        for item in snapshot::items(chunk) {
+            let (kind, body) = item.ok_or_else(|| ReplayError("a snapshot item is cut short".into()))?;
+            self.restore_item(kind, body).ok_or_else(|| ReplayError(format!("a snapshot item of kind {kind} does not parse")))??;
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, frame: Frame<'_>) -> Result<(), ReplayError> {
+        let parsed = match frame.kind {
+            APPEND => self.replay_append(&frame),
+            SETTLE => self.replay_settle(frame.body),
+            CATALOG => {
+                let change = serde_json::from_slice(frame.body).map_err(|e| ReplayError(format!("catalogue record at {}: {e}", frame.at)))?;
+                return self.replay_change(change).map_err(|e| ReplayError(format!("catalogue record at {}: {e}", frame.at)));
+            }
+            ATTEMPTS => self.replay_attempts(frame.body),
+            MARK => self.replay_mark(frame.body),
+            MOVED => self.replay_moved(frame.body),
+            TRIM => self.replay_trim(frame.body),
+            SPILL => Some(()),
+            other => return Err(ReplayError(format!("frame of unknown kind {other} at {}: written by a newer version", frame.at))),
+        };
+        parsed.ok_or_else(|| ReplayError(format!("frame of kind {} at {} does not parse", frame.kind, frame.at)))
+    }
+}
+
+impl Core {
+    fn restore_item(&mut self, kind: u8, body: &[u8]) -> Option<Result<(), ReplayError>> {
+        if kind == snapshot::CATALOG {
+            let change = serde_json::from_slice(body).ok()?;
+            return Some(self.replay_change(change).map_err(ReplayError));
+        }
+        let mut r = Reader::new(body);
+        let queue = self.queues.get_mut(&QueueId(r.varint()?))?;
+        match kind {
+            snapshot::QUEUE => {
+                queue.restored_next = r.varint()?;
+                queue.head = r.varint()?;
+                queue.seen_before = r.varint()?;
+                queue.reserved = r.varint()?;
+                queue.ready_bytes = r.varint()?;
+            }
+            snapshot::EXTENTS => {
+                for _ in 0..r.varint()? {
+                    let (base, count) = (r.varint()?, u32::try_from(r.varint()?).ok()?);
+                    let at = Position::new(u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
+                    let (span, own) = (u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
+                    let extent = Extent { base, at, count, live: count, span, own, stored: true, volatile: false, data: None };
+                    queue.restore_extent(extent);
+                }
+            }
+            snapshot::SETTLED => read_ranges(&mut r)?.into_iter().for_each(|(start, end)| queue.settled.insert(start, end)),
+            snapshot::PRIORITIES => {
+                for (level, offset) in read_pairs(&mut r)? {
+                    if let Some(p) = queue.views.as_mut().and_then(|v| v.priorities.as_mut()) {
+                        p.put_back(level as usize, offset);
+                    }
+                }
+            }
+            snapshot::ATTEMPTS => {
+                for (offset, n) in read_pairs(&mut r)? {
+                    queue.views_mut().attempts.insert(offset, n as u32);
+                }
+            }
+            snapshot::TIMERS => {
+                let (id, due) = (queue.id, r.varint()? == 1);
+                for (offset, at) in read_pairs(&mut r)? {
+                    let what = if due { What::Due(offset) } else { What::Expire(offset) };
+                    self.wheel.add(Entry { at: Millis(at), queue: id, what });
+                }
+            }
+            snapshot::DEDUP => {
+                for _ in 0..r.varint()? {
+                    let (at, offset, high, low) = (r.varint()?, r.varint()?, r.varint()?, r.varint()?);
+                    if let Some(dedup) = queue.views.as_mut().and_then(|v| v.dedup.as_mut()) {
+                        dedup.check((high as u128) << 64 | low as u128, offset, at);
+                    }
+                }
+            }
+            _ => return None,
+        }
+        Some(Ok(()))
+    }
+
+    fn replay_append(&mut self, frame: &Frame<'_>) -> Option<()> {
+        let append = Append::parse(frame.body)?;
+        if Records::new(append.records).count() != append.count as usize {
+            return None;
+        }
+        let span = (anymq_log::FRAME_HEADER + frame.body.len()) as u32;
+        for (id, base) in append.targets() {
+            // The queue may have been deleted later in the journal that the snapshot already covers.
+            let Some(queue) = self.queues.get_mut(&id) else { continue };
+            queue.restore_next(&mut self.segments);
+            if base < queue.stream.next {
+                continue;
+            }
+            queue.skip_to(base);
+            let extent = Extent { base, at: frame.at, count: append.count, live: append.count, span, own: span, stored: true, volatile: false, data: None };
+            queue.stream.push(extent);
+            queue.stream.merge_back(queue.stream.end_number() - 1);
+            self.segments.retain(frame.at.segment(), span);
+            self.replay_records(id, base, append.records);
+        }
+        Some(())
+    }
+
+    fn replay_records(&mut self, id: QueueId, base: u64, records: &[u8]) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let dedups = queue.views().is_some_and(|v| v.dedup.is_some());
+        let prioritised = queue.views().is_some_and(|v| v.priorities.is_some());
+        let mut rest = records;
+        let mut offset = base;
+        while let Some(len) = record::record_len(rest) {
+            queue.ready_bytes += record::body_len(rest).unwrap_or(0) as u64;
+            let special = record::attrs(rest) & (record::EXPIRES | record::DUE) != 0;
+            if (special || prioritised || dedups)
+                && let Some(record) = Record::parse(rest)
+            {
+                let (expires, due) = (record.expires.map(|at| (at, What::Expire(offset))), record.due.map(|at| (at, What::Due(offset))));
+                for (at, what) in expires.into_iter().chain(due) {
+                    self.wheel.add(Entry { at, queue: id, what });
+                }
+                if let Some(views) = queue.views.as_deref_mut() {
+                    if let (Some(p), None) = (&mut views.priorities, record.due) {
+                        let level = p.level(record.priority);
+                        p.push(level, offset);
+                    }
+                    if let (Some(d), Some(key)) = (&mut views.dedup, super::publish::dedup_key(&record)) {
+                        d.check(key, offset, record.timestamp.0);
+                    }
+                }
+            }
+            rest = &rest[len..];
+            offset += 1;
+        }
+    }
+
+    fn replay_settle(&mut self, body: &[u8]) -> Option<()> {
+        let mut r = Reader::new(body);
+        let (id, bytes) = (QueueId(r.varint()?), r.varint()?);
+        let ranges = read_ranges(&mut r)?;
+        let Some(queue) = self.queues.get_mut(&id) else { return Some(()) };
+        queue.restore_next(&mut self.segments);
+        for (start, end) in ranges {
+            queue.settle_missing(start, end, &mut self.segments);
+        }
+        queue.ready_bytes = queue.ready_bytes.saturating_sub(bytes);
+        Some(())
+    }
+
+    fn replay_attempts(&mut self, body: &[u8]) -> Option<()> {
+        let mut r = Reader::new(body);
+        let id = QueueId(r.varint()?);
+        let pairs = read_pairs(&mut r)?;
+        if let Some(queue) = self.queues.get_mut(&id) {
+            let head = queue.head;
+            let attempts = &mut queue.views_mut().attempts;
+            attempts.extend(pairs.into_iter().filter(|&(o, _)| o >= head).map(|(o, n)| (o, n as u32)));
+        }
+        Some(())
+    }
+
+    fn replay_mark(&mut self, body: &[u8]) -> Option<()> {
+        let mut r = Reader::new(body);
+        let (id, seen, reserved) = (QueueId(r.varint()?), r.varint()?, r.varint()?);
+        if let Some(queue) = self.queues.get_mut(&id) {
+            queue.seen_before = queue.seen_before.max(seen);
+            queue.reserved = queue.reserved.max(reserved);
+        }
+        Some(())
+    }
+
+    fn replay_trim(&mut self, body: &[u8]) -> Option<()> {
+        let mut r = Reader::new(body);
+        let (id, offset) = (QueueId(r.varint()?), r.varint()?);
+        if let Some(queue) = self.queues.get_mut(&id) {
+            queue.trim(offset, &mut self.segments);
+        }
+        Some(())
+    }
+
+    fn replay_moved(&mut self, body: &[u8]) -> Option<()> {
+        let moved = journal::Moved::parse(body)?;
+        if let Some(queue) = self.queues.get_mut(&moved.queue) {
+            queue.move_extents(&moved, &mut self.segments);
+        }
+        Some(())
+    }
+
+    /// The journal has been read: counts what it came to, and starts from there.
+    pub(crate) fn recovered(&mut self, now: Millis) {
+        let mut delayed: hashbrown::HashMap<QueueId, u64> = hashbrown::HashMap::new();
+        for entry in self.wheel.iter() {
+            if let (What::Due(offset), Some(queue)) = (entry.what, self.queues.get(&entry.queue))
+                && !queue.is_settled(offset)
+            {
+                *delayed.entry(entry.queue).or_default() += 1;
+            }
+        }
+        for queue in self.queues.values_mut() {
+            queue.recovered(delayed.get(&queue.id).copied().unwrap_or(0), now, &mut self.segments);
+        }
+        self.live = true;
+    }
+}
+
+impl Queue {
+    fn restore_extent(&mut self, extent: Extent) {
+        // A gap was messages that were only in memory; below head it does not matter.
+        let from = self.stream.next.max(self.head);
+        if from < extent.base {
+            self.settled.insert(from, extent.base);
+        }
+        self.stream.next = self.stream.next.max(extent.base);
+        self.stream.push(extent);
+    }
+
+    /// After a snapshot, before anything else: counts what is live, and goes on at the offset that was next.
+    fn restore_next(&mut self, segments: &mut SegmentUse) {
+        let next = std::mem::take(&mut self.restored_next);
+        if next == 0 {
+            return;
+        }
+        if next > self.stream.next {
+            self.skip_to(next);
+        }
+        while let Some(end) = self.settled.pop_through(self.head) {
+            self.head = self.head.max(end);
+        }
+        for number in self.stream.first_number()..self.stream.end_number() {
+            let Some(extent) = self.stream.extent_mut(number) else { break };
+            let from = extent.base.max(self.head);
+            let end = extent.end();
+            extent.live = if from < end { (end - from - self.settled.count_in(from, end)) as u32 } else { 0 };
+            if extent.live > 0 {
+                segments.retain(extent.at.segment(), extent.own);
+            }
+        }
+        self.rewind();
+    }
+
+    fn recovered(&mut self, delayed: u64, now: Millis, segments: &mut SegmentUse) {
+        self.restore_next(segments);
+        if self.reserved > self.stream.next {
+            self.skip_to(self.reserved);
+        }
+        self.used = now;
+        self.delayed = delayed;
+        let live: u64 = self.stream.extents().map(|e| e.live as u64).sum();
+        self.ready = match self.kind {
+            Kind::Stream => live,
+            Kind::Classic | Kind::Quorum => live.saturating_sub(delayed),
+        };
+        self.rewind();
+    }
+}

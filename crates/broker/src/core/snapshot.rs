@@ -1,0 +1,215 @@
+//! The durable state as bytes: what a snapshot holds.
+//!
+//! A chunk is a run of items `{kind u8, len u32 LE, body}`; an item never spans chunks. Long lists are split over several items. The
+//! encoding is canonical: two cores with the same durable state write the same bytes, whatever is in memory.
+
+use anymq_types::QueueId;
+
+use super::Core;
+use crate::journal::{put_varint, write_pairs, write_ranges};
+use crate::queue::Queue;
+use crate::wheel::What;
+
+/// A change of the catalogue, as JSON.
+pub(crate) const CATALOG: u8 = 1;
+/// `queue, next, head, seen, reserved, unsettled body bytes`.
+pub(crate) const QUEUE: u8 = 2;
+/// `queue, (base, count, segment, offset, span, own)*`.
+pub(crate) const EXTENTS: u8 = 3;
+/// `queue, ranges`.
+pub(crate) const SETTLED: u8 = 4;
+/// `queue, what (0 expire, 1 due), (offset, at)*`.
+pub(crate) const TIMERS: u8 = 5;
+/// `queue, (level, offset)*`.
+pub(crate) const PRIORITIES: u8 = 6;
+/// `queue, (offset, attempts)*`.
+pub(crate) const ATTEMPTS: u8 = 7;
+/// `queue, (start of bucket, offset, key high, key low)*`.
+pub(crate) const DEDUP: u8 = 8;
+
+/// A chunk is handed on when it has this many bytes.
+const CHUNK_BYTES: usize = 48 << 10;
+/// Entries in one item.
+const ITEM_ENTRIES: usize = 1_024;
+
+/// Collects items into chunks.
+pub(crate) struct Chunks {
+    pub(crate) done: Vec<Vec<u8>>,
+    open: Vec<u8>,
+}
+
+impl Chunks {
+    fn item(&mut self, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
+        self.open.push(kind);
+        let at = self.open.len();
+        self.open.extend_from_slice(&[0; 4]);
+        body(&mut self.open);
+        let len = u32::try_from(self.open.len() - at - 4).expect("an item is small");
+        self.open[at..at + 4].copy_from_slice(&len.to_le_bytes());
+        if self.open.len() >= CHUNK_BYTES {
+            self.done.push(std::mem::take(&mut self.open));
+        }
+    }
+}
+
+/// The items of a chunk: kind and body.
+pub(crate) fn items(chunk: &[u8]) -> impl Iterator<Item = Option<(u8, &[u8])>> {
+    let mut rest = chunk;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let item = (|| {
+            let (&kind, after) = rest.split_first()?;
+            let (len, after) = after.split_first_chunk::<4>()?;
+            let len = u32::from_le_bytes(*len) as usize;
+            let body = after.get(..len)?;
+            rest = &after[len..];
+            Some((kind, body))
+        })();
+        if item.is_none() {
+            rest = &[];
+        }
+        Some(item)
+    })
+}
+
+impl Core {
+    /// Everything that outlives a restart.
+    pub(crate) fn snapshot(&self) -> Vec<Vec<u8>> {
+        let mut out = Chunks { done: Vec::new(), open: Vec::with_capacity(CHUNK_BYTES + 4_096) };
+        for change in self.catalog.snapshot() {
+            let json = serde_json::to_vec(&change).expect("a change is plain data");
+            out.item(CATALOG, |o| o.extend_from_slice(&json));
+        }
+        let mut ids: Vec<QueueId> = self.queues.values().filter(|q| q.durable).map(|q| q.id).collect();
+        ids.sort_unstable();
+        let timers = self.durable_timers();
+        for id in ids {
+            if let Some(queue) = self.queues.get(&id) {
+                snapshot_queue(queue, &mut out);
+            }
+            if let Some((expire, due)) = timers.get(&id) {
+                write_timers(&mut out, id, 0, expire);
+                write_timers(&mut out, id, 1, due);
+            }
+        }
+        if !out.open.is_empty() {
+            let open = std::mem::take(&mut out.open);
+            out.done.push(open);
+        }
+        out.done
+    }
+
+    /// Expiry and delay appointments of durable queues, in order of offset.
+    #[allow(clippy::type_complexity)] // Two lists per queue; a type would be used here alone.
+    fn durable_timers(&self) -> hashbrown::HashMap<QueueId, (Vec<(u64, u64)>, Vec<(u64, u64)>)> {
+        let mut timers: hashbrown::HashMap<QueueId, (Vec<(u64, u64)>, Vec<(u64, u64)>)> = hashbrown::HashMap::new();
+        for entry in self.wheel.iter() {
+            let Some(queue) = self.queues.get(&entry.queue).filter(|q| q.durable) else { continue };
+            let (offset, expire) = match entry.what {
+                What::Expire(offset) => (offset, true),
+                What::Due(offset) => (offset, false),
+                _ => continue,
+            };
+            if queue.is_settled(offset) || !queue.is_lasting(offset) {
+                continue;
+            }
+            let lists = timers.entry(entry.queue).or_default();
+            if expire { lists.0.push((offset, entry.at.0)) } else { lists.1.push((offset, entry.at.0)) }
+        }
+        for (expire, due) in timers.values_mut() {
+            expire.sort_unstable();
+            due.sort_unstable();
+        }
+        timers
+    }
+}
+
+fn write_timers(out: &mut Chunks, id: QueueId, what: u64, entries: &[(u64, u64)]) {
+    for part in entries.chunks(ITEM_ENTRIES) {
+        out.item(TIMERS, |o| {
+            put_varint(o, id.0);
+            put_varint(o, what);
+            write_pairs(part, o);
+        });
+    }
+}
+
+fn snapshot_queue(queue: &Queue, out: &mut Chunks) {
+    let id = queue.id.0;
+    let lasting: Vec<_> = queue.stream.extents().filter(|e| e.stored && !e.volatile).collect();
+    out.item(QUEUE, |o| {
+        let bytes = queue.ready_bytes + queue.unacked_bytes;
+        for value in [id, queue.stream.next, queue.head, queue.fresh.offset, queue.reserved, bytes] {
+            put_varint(o, value);
+        }
+    });
+    for part in lasting.chunks(ITEM_ENTRIES) {
+        out.item(EXTENTS, |o| {
+            put_varint(o, id);
+            put_varint(o, part.len() as u64);
+            for e in part {
+                for value in [e.base, e.count as u64, e.at.segment() as u64, e.at.offset() as u64, e.span as u64, e.own as u64] {
+                    put_varint(o, value);
+                }
+            }
+        });
+    }
+    let settled: Vec<_> = queue.settled.iter().collect();
+    for part in settled.chunks(ITEM_ENTRIES) {
+        out.item(SETTLED, |o| {
+            put_varint(o, id);
+            write_ranges(part.iter().copied(), part.len(), o);
+        });
+    }
+    snapshot_views(queue, out);
+}
+
+fn snapshot_views(queue: &Queue, out: &mut Chunks) {
+    let Some(views) = queue.views() else { return };
+    let id = queue.id.0;
+    let pairs = |out: &mut Chunks, kind: u8, entries: &[(u64, u64)]| {
+        for part in entries.chunks(ITEM_ENTRIES) {
+            out.item(kind, |o| {
+                put_varint(o, id);
+                write_pairs(part, o);
+            });
+        }
+    };
+    if let Some(priorities) = &views.priorities {
+        let leased = queue.leases.iter().map(|(&offset, lease)| (lease.level as u64, offset));
+        let mut entries: Vec<_> = priorities.iter().chain(leased).filter(|&(_, o)| !queue.is_settled(o) && queue.is_lasting(o)).collect();
+        entries.sort_unstable();
+        pairs(out, PRIORITIES, &entries);
+    }
+    if queue.counts_attempts() {
+        let mut entries: Vec<_> = views.attempts.iter().map(|(&o, &n)| (o, n as u64)).filter(|&(o, _)| queue.is_lasting(o)).collect();
+        entries.extend(queue.leases.iter().filter(|(o, l)| l.attempts > 0 && queue.is_lasting(**o)).map(|(&o, l)| (o, l.attempts as u64)));
+        entries.sort_unstable();
+        entries.dedup_by_key(|e| e.0);
+        pairs(out, ATTEMPTS, &entries);
+    }
+    if let Some(dedup) = &views.dedup {
+        let entries = dedup.entries();
+        for part in entries.chunks(ITEM_ENTRIES) {
+            out.item(DEDUP, |o| {
+                put_varint(o, id);
+                put_varint(o, part.len() as u64);
+                for &(at, key, offset) in part {
+                    for value in [at, offset, (key >> 64) as u64, key as u64] {
+                        put_varint(o, value);
+                    }
+                }
+            });
+        }
+    }
+}
+
+impl Queue {
+    /// Whether a message outlives a restart.
+    pub(crate) fn is_lasting(&self, offset: u64) -> bool {
+        self.stream.find(offset).and_then(|n| self.stream.extent(n)).is_some_and(|e| e.stored && !e.volatile)
+    }
+}
+

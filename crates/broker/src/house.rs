@@ -1,0 +1,159 @@
+//! Housekeeping: alarms, snapshots, reclaim. One thread, none of it on a message's path.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anymq_log::{Health, SegmentStat};
+use anymq_types::Position;
+
+use crate::api::Alarms;
+use crate::broker::Inner;
+use crate::core::load::part_of;
+use crate::core::reclaim::{COPY_KIND, Survivor, moved_record, pieces_of};
+use crate::journal::Piece;
+
+impl Inner {
+    pub(crate) fn housekeep(self: &Arc<Self>) {
+        self.watch_resources();
+        let segments = self.log.segments();
+        if self.journal_bytes_since(&segments) >= self.config.snapshot_every.0
+            && let Err(error) = self.take_snapshot()
+        {
+            tracing::error!(error, "snapshot failed; the journal is kept until one succeeds");
+        }
+        self.reclaim(&segments);
+    }
+
+    /// Raises and clears alarms, and tells every connection when they change.
+    fn watch_resources(self: &Arc<Self>) {
+        let full = !matches!(self.log.health(), Health::Ok);
+        let free = self.disk.free_space().unwrap_or(u64::MAX);
+        let mark = memory_mark(self.config.memory_high_watermark.0);
+        let alarms = Alarms { memory: resident_bytes() > mark, disk: full || free < self.config.disk_free_limit.0 };
+        let changed = {
+            let core = self.core.lock();
+            core.alarms != alarms
+        };
+        if !changed {
+            return;
+        }
+        if alarms.any() {
+            tracing::warn!(reason = alarms.reason(), free_bytes = free, "publishers are held back");
+        } else {
+            tracing::info!("publishers go on");
+        }
+        self.with(|core, fx| {
+            core.alarms = alarms;
+            fx.signals.extend(core.sessions.values().map(|s| s.outbox.clone()));
+        });
+    }
+
+    /// Journal bytes written since the last snapshot, roughly: whole segments and the part of the present one.
+    fn journal_bytes_since(&self, segments: &[SegmentStat]) -> u64 {
+        let last = Position(self.snapshot_at.load(Ordering::Relaxed));
+        segments
+            .iter()
+            .filter(|s| s.class == anymq_log::Class::Journal && s.id >= last.segment())
+            .map(|s| if s.id == last.segment() { s.bytes.saturating_sub(last.offset() as u64) } else { s.bytes })
+            .sum()
+    }
+
+    /// Writes the durable state beside the journal. The core is held only while it is copied.
+    pub(crate) fn take_snapshot(self: &Arc<Self>) -> Result<(), String> {
+        let (chunks, through) = {
+            let core = self.core.lock();
+            let chunks = core.snapshot();
+            // No frame can be written while the core is held: the state is what the journal says up to here.
+            let through = self.log.writer().end();
+            (chunks, through)
+        };
+        let mut writer = self.log.snapshot(through);
+        for chunk in &chunks {
+            writer.chunk(chunk).map_err(|e| e.to_string())?;
+        }
+        writer.finish().map_err(|e| e.to_string())?;
+        self.snapshot_at.store(through.0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Gives segments back, oldest first, while the journal is larger than its history budget.
+    fn reclaim(self: &Arc<Self>, segments: &[SegmentStat]) {
+        let plan = self.core.lock().plan_reclaim(segments);
+        if !plan.free.is_empty() {
+            self.core.lock().forget_history(&plan.free);
+            plan.free.iter().for_each(|&segment| self.log.free(segment));
+        }
+        if let Some(segment) = plan.copy
+            && let Err(error) = self.copy_survivors(segment)
+        {
+            tracing::error!(segment, error, "survivors could not be copied; the segment stays");
+        }
+    }
+
+    fn copy_survivors(self: &Arc<Self>, segment: u32) -> Result<(), String> {
+        loop {
+            let batch = self.core.lock().survivors_in(segment);
+            if batch.is_empty() {
+                return Ok(()); // Nothing live any more: the next round frees it.
+            }
+            let before = batch.len();
+            let mut classes: Vec<_> = batch.iter().map(|s| s.class).collect();
+            classes.sort_unstable();
+            classes.dedup();
+            let mut moved = 0;
+            for class in classes {
+                let mine: Vec<&Survivor> = batch.iter().filter(|s| s.class == class).collect();
+                moved += self.copy_class(class, &mine)?;
+            }
+            if moved == 0 {
+                return Err(format!("none of {before} chunks could be moved"));
+            }
+        }
+    }
+
+    fn copy_class(self: &Arc<Self>, class: anymq_log::Class, survivors: &[&Survivor]) -> Result<usize, String> {
+        let mut archive = self.log.archive(class).map_err(|e| e.to_string())?;
+        let mut moves = Vec::new();
+        for survivor in survivors {
+            let span = self.log.read(survivor.at, survivor.span).map_err(|e| e.to_string())?;
+            let parts: Vec<_> =
+                self.log.frames(survivor.at, &span).filter_map(|f| part_of(&f.ok()?, survivor.queue, &span)).collect();
+            let mut pieces = Vec::new();
+            for (base, count, body) in pieces_of(survivor, &parts) {
+                let at = archive.append(COPY_KIND, 0, &body).map_err(|e| e.to_string())?;
+                let span = (anymq_log::FRAME_HEADER + body.len()) as u32;
+                pieces.push(Piece { base, count, at, span });
+            }
+            moves.push(moved_record(survivor, pieces));
+        }
+        archive.sync().map_err(|e| e.to_string())?;
+        let count = moves.len();
+        self.with(|core, fx| moves.iter().for_each(|m| core.moved(fx, m)));
+        Ok(count)
+    }
+}
+
+/// Resident memory of this process, in bytes; 0 where the system does not tell.
+pub fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
+    pages * rustix_page_size()
+}
+
+fn rustix_page_size() -> u64 {
+    4_096
+}
+
+/// The memory mark: as configured, or 60 % of what the machine or the container has.
+fn memory_mark(configured: u64) -> u64 {
+    if configured > 0 {
+        return configured;
+    }
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = meminfo
+        .lines()
+        .find_map(|l| l.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
+        .map_or(u64::MAX / 10, |kib| kib * 1024);
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|s| s.trim().parse().ok()).unwrap_or(u64::MAX);
+    total.min(limit) / 10 * 6
+}

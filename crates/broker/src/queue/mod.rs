@@ -1,0 +1,380 @@
+//! The queue engine: one stream and the cursor over it, as plain data.
+//!
+//! Nothing here does I/O, reads a clock, routes, or knows who consumes: `core` orchestrates. A message is in exactly one of these
+//! states, and the counters say how many are in each:
+//!
+//! ```text
+//!   append ─▶ fresh ──pick──▶ leased ──settle──▶ settled        delayed ──due──▶ matured ─┐
+//!               ▲               │                                waiting ──group free──────┤
+//!               └── (returned) ◀┘ requeue                                      (returned) ◀┘
+//! ```
+
+pub(crate) mod consumers;
+pub(crate) mod extent;
+pub(crate) mod lease;
+pub(crate) mod pick;
+pub(crate) mod ranges;
+pub(crate) mod segments;
+pub mod settings;
+pub(crate) mod settle;
+#[cfg(test)]
+mod tests;
+pub(crate) mod views;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use anymq_types::record::{self, DUE, EXPIRES, Record, Records};
+use anymq_types::{Millis, Position, QueueId, VhostId};
+use bytes::Bytes;
+use hashbrown::HashMap;
+
+use self::consumers::Consumers;
+use self::extent::{Extent, Place, Stream};
+use self::lease::Lease;
+use self::ranges::RangeSet;
+use self::segments::SegmentUse;
+use self::settings::{Kind, Settings};
+use self::views::{Dedup, Groups, Priorities};
+
+/// Offsets to deliver again, before anything fresh.
+#[derive(Debug)]
+pub(crate) enum Returned {
+    /// At their original place: the lowest first.
+    ByOffset(BTreeSet<u64>),
+    /// In the order in which they came back.
+    InOrder(VecDeque<u64>),
+}
+
+/// What only some queues need.
+#[derive(Debug, Default)]
+pub(crate) struct Views {
+    pub(crate) priorities: Option<Priorities>,
+    pub(crate) groups: Option<Groups>,
+    pub(crate) dedup: Option<Dedup>,
+    /// Delayed messages that came due: the offset that was next at that moment, and theirs.
+    pub(crate) matured: VecDeque<(u64, u64)>,
+    /// Failed deliveries per message, where they count.
+    pub(crate) attempts: BTreeMap<u64, u32>,
+    /// Messages to dead-letter or drop once their record has been read, and why.
+    pub(crate) dying: Vec<(u64, crate::core::deadletter::Reason)>,
+}
+
+/// Counters since the process started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) published: u64,
+    pub(crate) delivered: u64,
+    pub(crate) acked: u64,
+    pub(crate) redelivered: u64,
+    pub(crate) dropped: u64,
+}
+
+/// One queue.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) id: QueueId,
+    pub(crate) vhost: VhostId,
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Kind,
+    pub(crate) durable: bool,
+    /// A load of some extent is under way.
+    pub(crate) loading: bool,
+    /// Consumers get nothing while set.
+    pub(crate) paused: bool,
+    /// It is in the list of queues to look at before the operation ends.
+    pub(crate) dirty: bool,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) stream: Stream,
+    /// Lowest offset that is not settled.
+    pub(crate) head: u64,
+    /// Settled offsets above `head`.
+    pub(crate) settled: RangeSet,
+    /// How many of them are at or after `fresh`.
+    settled_ahead: u64,
+    pub(crate) fresh: Place,
+    pub(crate) returned: Returned,
+    pub(crate) leases: HashMap<u64, Lease>,
+    pub(crate) ready: u64,
+    pub(crate) ready_bytes: u64,
+    pub(crate) unacked_bytes: u64,
+    pub(crate) delayed: u64,
+    /// Offsets below may have been seen by a consumer before the last restart.
+    pub(crate) seen_before: u64,
+    /// Offsets below may have been used: recovery starts at or after it.
+    pub(crate) reserved: u64,
+    /// While recovering: the next offset as the snapshot had it.
+    pub(crate) restored_next: u64,
+    /// Bytes of records in memory.
+    pub(crate) resident: u64,
+    pub(crate) consumers: Consumers,
+    pub(crate) views: Option<Box<Views>>,
+    pub(crate) counters: Counters,
+    /// Last declare, get or consumer: what idle expiry looks at.
+    pub(crate) used: Millis,
+    /// Head expiry is on the wheel for this moment; 0: it is not.
+    pub(crate) head_timer: Millis,
+}
+
+/// A chunk on its way into a queue.
+pub(crate) struct Chunk<'a> {
+    pub(crate) records: &'a [u8],
+    pub(crate) count: u32,
+    /// The records as shared bytes, if they shall stay in memory.
+    pub(crate) data: Option<Bytes>,
+    /// Where the journal has it, and the frame's length.
+    pub(crate) stored: Option<(Position, u32)>,
+    pub(crate) volatile: bool,
+}
+
+/// Something to put on the wheel.
+pub(crate) type Appointment = (Millis, crate::wheel::What);
+
+impl Queue {
+    pub(crate) fn new(id: QueueId, vhost: VhostId, name: Arc<str>, kind: Kind, durable: bool, settings: Arc<Settings>, now: Millis) -> Self {
+        let returned = match kind {
+            Kind::Quorum => Returned::InOrder(VecDeque::new()),
+            Kind::Classic | Kind::Stream => Returned::ByOffset(BTreeSet::new()),
+        };
+        let mut queue = Queue {
+            id,
+            vhost,
+            name,
+            kind,
+            durable,
+            loading: false,
+            paused: false,
+            dirty: false,
+            settings: Arc::default(),
+            stream: Stream::default(),
+            head: 0,
+            settled: RangeSet::default(),
+            settled_ahead: 0,
+            fresh: Place::at(0),
+            returned,
+            leases: HashMap::new(),
+            ready: 0,
+            ready_bytes: 0,
+            unacked_bytes: 0,
+            delayed: 0,
+            seen_before: 0,
+            reserved: 0,
+            restored_next: 0,
+            resident: 0,
+            consumers: Consumers::default(),
+            views: None,
+            counters: Counters::default(),
+            used: now,
+            head_timer: Millis(0),
+        };
+        queue.apply_settings(settings);
+        queue
+    }
+
+    /// Takes new settings; views that an order needs are made here, before there are messages, or stay as they are.
+    pub(crate) fn apply_settings(&mut self, settings: Arc<Settings>) {
+        if self.kind != Kind::Stream {
+            if let Some(max) = settings.max_priority
+                && self.stream.is_empty()
+            {
+                self.views_mut().priorities = Some(Priorities::new(max));
+            }
+            if settings.message_groups && self.views().is_none_or(|v| v.groups.is_none()) {
+                self.views_mut().groups = Some(Groups::default());
+            }
+            if let Some(window) = settings.dedup_ms
+                && self.settings.dedup_ms != Some(window)
+            {
+                self.views_mut().dedup = Some(Dedup::new(window));
+            }
+        }
+        self.settings = settings;
+    }
+
+    pub(crate) fn views(&self) -> Option<&Views> {
+        self.views.as_deref()
+    }
+
+    pub(crate) fn views_mut(&mut self) -> &mut Views {
+        self.views.get_or_insert_default()
+    }
+
+    /// Whether failed deliveries are counted.
+    pub(crate) fn counts_attempts(&self) -> bool {
+        self.kind == Kind::Quorum || self.settings.delivery_limit.is_some()
+    }
+
+    /// Appends a chunk at `base`; timers its messages need go to `timers`.
+    pub(crate) fn append(&mut self, base: u64, chunk: Chunk<'_>, segments: &mut SegmentUse, timers: &mut Vec<Appointment>) {
+        let (at, span) = chunk.stored.unwrap_or((Position::default(), chunk.records.len() as u32));
+        if chunk.stored.is_some() {
+            segments.retain(at.segment(), span);
+        }
+        if let Some(data) = &chunk.data {
+            self.resident += data.len() as u64;
+        }
+        self.skip_to(base);
+        self.stream.push(Extent {
+            base,
+            at,
+            count: chunk.count,
+            live: chunk.count,
+            span,
+            own: span,
+            stored: chunk.stored.is_some(),
+            volatile: chunk.volatile,
+            data: chunk.data,
+        });
+        self.counters.published += chunk.count as u64;
+        self.index(base, chunk.records, timers);
+    }
+
+    /// Offsets between the last record and `base` were used by messages that are gone: they count as settled.
+    pub(crate) fn skip_to(&mut self, base: u64) {
+        let next = self.stream.next;
+        if next == base {
+            return;
+        }
+        if self.head == next {
+            self.head = base;
+        } else {
+            self.settled.insert(next, base);
+        }
+        if self.fresh.offset == next {
+            self.fresh = Place::at(base);
+        } else {
+            self.settled_ahead += base - next;
+        }
+        self.stream.next = base;
+    }
+
+    /// Puts the cursor back to the lowest unsettled offset: nothing is leased after a restart.
+    pub(crate) fn rewind(&mut self) {
+        self.fresh = Place::at(self.head);
+        self.settled_ahead = self.settled.iter().map(|(start, end)| end - start).sum();
+    }
+
+    /// Counts the records of a new chunk and enters those that are more than first-in-first-out into their views.
+    fn index(&mut self, base: u64, records: &[u8], timers: &mut Vec<Appointment>) {
+        let prioritised = self.views().is_some_and(|v| v.priorities.is_some());
+        let mut rest = records;
+        let mut offset = base;
+        while let Some(len) = record::record_len(rest).filter(|&len| len <= rest.len()) {
+            let attrs = record::attrs(rest);
+            self.ready += 1;
+            self.ready_bytes += record::body_len(rest).unwrap_or(0) as u64;
+            if (prioritised || attrs & (EXPIRES | DUE) != 0)
+                && self.kind != Kind::Stream
+                && let Some(record) = Record::parse(rest)
+            {
+                self.index_special(offset, &record, timers);
+            }
+            rest = &rest[len..];
+            offset += 1;
+        }
+    }
+
+    fn index_special(&mut self, offset: u64, record: &Record<'_>, timers: &mut Vec<Appointment>) {
+        if let Some(at) = record.expires {
+            timers.push((at, crate::wheel::What::Expire(offset)));
+        }
+        if let Some(at) = record.due {
+            self.ready -= 1;
+            self.ready_bytes -= record.body.len() as u64;
+            self.delayed += 1;
+            timers.push((at, crate::wheel::What::Due(offset)));
+        } else if let Some(priorities) = self.views.as_mut().and_then(|v| v.priorities.as_mut()) {
+            let level = priorities.level(record.priority);
+            priorities.push(level, offset);
+        }
+    }
+
+    /// Whether `offset` is settled.
+    pub(crate) fn is_settled(&self, offset: u64) -> bool {
+        offset < self.head || self.settled.contains(offset)
+    }
+
+    /// Messages that are neither settled nor leased nor delayed, plus those leased.
+    pub(crate) fn unacked(&self) -> u64 {
+        self.leases.len() as u64
+    }
+
+    /// A delayed message came due. False if it is settled already.
+    pub(crate) fn mature(&mut self, offset: u64) -> bool {
+        if self.is_settled(offset) || self.leases.contains_key(&offset) {
+            return false;
+        }
+        let next = self.stream.next;
+        self.delayed = self.delayed.saturating_sub(1);
+        self.ready += 1;
+        self.ready_bytes += self.record(offset).ok().and_then(|r| record::body_len(&r)).unwrap_or(0) as u64;
+        self.views_mut().matured.push_back((next, offset));
+        true
+    }
+
+    /// The record of `offset` if it is in memory; else the number of the extent to load.
+    pub(crate) fn record(&self, offset: u64) -> Result<Bytes, Option<u64>> {
+        let Some(number) = self.stream.find(offset) else { return Err(None) };
+        let Some(byte) = self.stream.byte_of(number, offset) else { return Err(Some(number)) };
+        let data = self.stream.extent(number).and_then(|e| e.data.as_ref()).ok_or(Some(number))?;
+        let byte = byte as usize;
+        let len = record::record_len(&data[byte..]).ok_or(None)?;
+        Ok(data.slice(byte..byte + len))
+    }
+
+    /// When the message that is next was published, if its record is in memory.
+    pub(crate) fn head_timestamp(&mut self) -> Option<Millis> {
+        let first = match &self.returned {
+            Returned::ByOffset(set) => set.first().copied(),
+            Returned::InOrder(list) => list.front().copied(),
+        };
+        let views = self.views.as_deref();
+        let first = first.or_else(|| views?.matured.front().map(|&(_, o)| o)).or_else(|| views?.priorities.as_ref()?.peek().map(|(_, o)| o));
+        let records = match first {
+            Some(offset) => self.record(offset).ok()?,
+            None => {
+                self.stream.settle_place(&mut self.fresh)?;
+                let (data, byte) = self.stream.rest_at(&self.fresh)?;
+                data.slice(byte as usize..)
+            }
+        };
+        Record::parse(&records).map(|r| r.timestamp)
+    }
+
+    /// A ready or delayed message is taken out of line, wherever it stands; the caller settles it. Lists it stands in find it
+    /// settled when they come to it.
+    pub(crate) fn forget_ready(&mut self, offset: u64, record: &[u8]) {
+        let came_due = |v: &Views| v.attempts.contains_key(&offset) || v.matured.iter().any(|&(_, o)| o == offset);
+        let delayed = record::attrs(record) & DUE != 0 && !self.views().is_some_and(came_due);
+        if delayed && self.delayed > 0 {
+            self.delayed -= 1;
+            return;
+        }
+        self.ready -= 1;
+        self.ready_bytes -= record::body_len(record).unwrap_or(0) as u64;
+    }
+
+    /// Puts loaded records into extent `number`, if they are what it stands for.
+    pub(crate) fn install(&mut self, base: u64, data: Bytes) -> bool {
+        let Some(number) = self.stream.find(base) else { return false };
+        let Some(extent) = self.stream.extent_mut(number) else { return false };
+        if extent.base != base || extent.data.is_some() || Records::new(&data).count() != extent.count as usize {
+            return false;
+        }
+        self.resident += data.len() as u64;
+        extent.data = Some(data);
+        true
+    }
+
+    /// Drops the data of extent `number` from memory, if the journal has it.
+    pub(crate) fn evict(&mut self, number: u64) {
+        let Some(extent) = self.stream.extent_mut(number) else { return };
+        if !extent.stored {
+            return;
+        }
+        if let Some(data) = extent.data.take() {
+            self.resident -= data.len() as u64;
+        }
+        self.stream.merge_back(number);
+    }
+}

@@ -1,0 +1,221 @@
+//! Orders other than first-in-first-out, allocated by the queues that use them.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use anymq_types::limits::PRIORITY_LEVELS_MAX;
+use hashbrown::HashMap;
+
+/// Ready offsets by priority: one level a priority, the highest that has any found by a bitmap.
+#[derive(Debug)]
+pub(crate) struct Priorities {
+    levels: Vec<Level>,
+    occupied: u32,
+    max: u8,
+}
+
+#[derive(Debug, Default)]
+struct Level {
+    returned: BTreeSet<u64>,
+    fresh: VecDeque<u64>,
+}
+
+impl Priorities {
+    /// Levels 0..=`max`, folded to [`PRIORITY_LEVELS_MAX`].
+    pub(crate) fn new(max: u8) -> Self {
+        let count = (max as usize + 1).min(PRIORITY_LEVELS_MAX);
+        Priorities { levels: (0..count).map(|_| Level::default()).collect(), occupied: 0, max }
+    }
+
+    /// The level of a message's priority: capped at the queue's maximum, then folded evenly.
+    pub(crate) fn level(&self, priority: u8) -> usize {
+        let priority = priority.min(self.max) as usize;
+        if self.levels.len() == self.max as usize + 1 { priority } else { priority * self.levels.len() / (self.max as usize + 1) }
+    }
+
+    pub(crate) fn push(&mut self, level: usize, offset: u64) {
+        self.levels[level].fresh.push_back(offset);
+        self.occupied |= 1 << level;
+    }
+
+    /// Puts an offset back to its place within its level.
+    pub(crate) fn put_back(&mut self, level: usize, offset: u64) {
+        self.levels[level].returned.insert(offset);
+        self.occupied |= 1 << level;
+    }
+
+    /// The next offset and its level; it stays.
+    pub(crate) fn peek(&self) -> Option<(usize, u64)> {
+        let level = (u32::BITS - 1).checked_sub(self.occupied.leading_zeros())? as usize;
+        let Level { returned, fresh } = &self.levels[level];
+        let offset = match (returned.first(), fresh.front()) {
+            (Some(&r), Some(&f)) => r.min(f),
+            (r, f) => *r.or(f)?,
+        };
+        Some((level, offset))
+    }
+
+    /// The oldest offset of the lowest level: the first to go when the queue is full.
+    pub(crate) fn peek_lowest(&self) -> Option<(usize, u64)> {
+        let level = self.occupied.trailing_zeros() as usize;
+        let Level { returned, fresh } = self.levels.get(level)?;
+        Some((level, *returned.first().or(fresh.front())?))
+    }
+
+    /// Takes out what [`Priorities::peek`] or [`Priorities::peek_lowest`] named.
+    pub(crate) fn take(&mut self, level: usize, offset: u64) {
+        let l = &mut self.levels[level];
+        if l.fresh.front() == Some(&offset) {
+            l.fresh.pop_front();
+        } else {
+            l.returned.remove(&offset);
+        }
+        if l.returned.is_empty() && l.fresh.is_empty() {
+            self.occupied &= !(1 << level);
+        }
+    }
+
+    /// Every ready offset with its level.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.levels.iter().enumerate().flat_map(|(level, l)| l.returned.iter().chain(&l.fresh).map(move |&o| (level as u64, o)))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.levels.iter_mut().for_each(|l| *l = Level::default());
+        self.occupied = 0;
+    }
+}
+
+/// Message groups: while a group has a lease, its other messages wait here.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    groups: HashMap<Box<[u8]>, VecDeque<u64>>,
+    leased: HashMap<u64, Box<[u8]>>,
+}
+
+impl Groups {
+    /// Whether `offset` of `group` has to wait; if so it is kept here until the group is free.
+    pub(crate) fn wait(&mut self, group: &[u8], offset: u64) -> bool {
+        let Some(waiting) = self.groups.get_mut(group) else { return false };
+        let at = waiting.partition_point(|&o| o < offset);
+        if waiting.get(at) != Some(&offset) {
+            waiting.insert(at, offset);
+        }
+        true
+    }
+
+    /// Notes that `offset` of `group` is leased.
+    pub(crate) fn lock(&mut self, group: &[u8], offset: u64) {
+        self.groups.entry(group.into()).or_default();
+        self.leased.insert(offset, group.into());
+    }
+
+    /// The lease of `offset` ended; offsets of its group that are ready now.
+    pub(crate) fn unlock(&mut self, offset: u64) -> VecDeque<u64> {
+        let Some(group) = self.leased.remove(&offset) else { return VecDeque::new() };
+        self.groups.remove(&group).unwrap_or_default()
+    }
+
+    pub(crate) fn clear_waiting(&mut self) {
+        self.groups.values_mut().for_each(VecDeque::clear);
+    }
+}
+
+/// Deduplication keys seen lately: six sets, each for a sixth of the window; the oldest is dropped as time goes on.
+#[derive(Debug)]
+pub(crate) struct Dedup {
+    window_ms: u64,
+    buckets: VecDeque<(u64, HashMap<u128, u64>)>,
+}
+
+/// Most keys kept per queue; beyond it the oldest sixth of the window is forgotten early.
+const DEDUP_KEYS_MAX: usize = 1 << 20;
+const DEDUP_BUCKETS: u64 = 6;
+
+impl Dedup {
+    pub(crate) fn new(window_ms: u64) -> Self {
+        Dedup { window_ms: window_ms.max(DEDUP_BUCKETS), buckets: VecDeque::new() }
+    }
+
+    /// The offset under which `key` was stored within the window before `now`, if it was; else remembers it as `offset`.
+    pub(crate) fn check(&mut self, key: u128, offset: u64, now: u64) -> Option<u64> {
+        let width = self.window_ms / DEDUP_BUCKETS;
+        while self.buckets.front().is_some_and(|&(start, _)| start + width + self.window_ms <= now) {
+            self.buckets.pop_front();
+        }
+        if let Some(&seen) = self.buckets.iter().rev().find_map(|(_, keys)| keys.get(&key)) {
+            return Some(seen);
+        }
+        let start = now - now % width;
+        if self.buckets.back().is_none_or(|&(s, _)| s != start) {
+            self.buckets.push_back((start, HashMap::new()));
+        }
+        if self.buckets.iter().map(|(_, keys)| keys.len()).sum::<usize>() >= DEDUP_KEYS_MAX && self.buckets.len() > 1 {
+            self.buckets.pop_front();
+        }
+        if let Some((_, keys)) = self.buckets.back_mut() {
+            keys.insert(key, offset);
+        }
+        None
+    }
+
+    /// Every key with the start of its bucket and the offset it stands for, in order.
+    pub(crate) fn entries(&self) -> Vec<(u64, u128, u64)> {
+        let mut entries: Vec<_> =
+            self.buckets.iter().flat_map(|(start, keys)| keys.iter().map(move |(&key, &offset)| (*start, key, offset))).collect();
+        entries.sort_unstable();
+        entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_priority_goes_first_and_order_holds_within_one() {
+        let mut p = Priorities::new(10);
+        for (offset, priority) in [(0, 1), (1, 5), (2, 200), (3, 5), (4, 0)] {
+            let level = p.level(priority);
+            p.push(level, offset);
+        }
+        let mut order = Vec::new();
+        while let Some((level, offset)) = p.peek() {
+            p.take(level, offset);
+            if offset == 3 && order.len() == 2 {
+                order.push(99);
+                p.put_back(level, 1);
+                continue;
+            }
+            order.push(offset);
+        }
+        assert_eq!(order, [2, 1, 99, 1, 0, 4]);
+    }
+
+    #[test]
+    fn many_priorities_fold_to_32_levels_in_order() {
+        let p = Priorities::new(255);
+        let levels: Vec<_> = (0..=255u8).map(|x| p.level(x)).collect();
+        assert!(levels.is_sorted());
+        assert_eq!((levels[0], levels[255]), (0, PRIORITY_LEVELS_MAX - 1));
+    }
+
+    #[test]
+    fn a_group_waits_for_its_lease() {
+        let mut g = Groups::default();
+        assert!(!g.wait(b"a", 1));
+        g.lock(b"a", 1);
+        assert!(g.wait(b"a", 3) && g.wait(b"a", 2) && !g.wait(b"b", 4));
+        assert_eq!(g.unlock(1), [2, 3]);
+        assert!(!g.wait(b"a", 2));
+        assert!(g.unlock(77).is_empty());
+    }
+
+    #[test]
+    fn a_key_is_remembered_for_the_window_and_not_much_longer() {
+        let mut d = Dedup::new(6_000);
+        assert_eq!(d.check(1, 10, 100_000), None);
+        assert_eq!(d.check(1, 11, 105_999), Some(10));
+        assert_eq!(d.check(1, 12, 106_000), Some(10), "kept at least the window");
+        assert_eq!(d.check(1, 13, 107_001), None, "forgotten a sixth later");
+    }
+}
