@@ -16,7 +16,7 @@ pub struct Config {
     /// TLS port, opened only if `tls` is set; 0 takes any free one.
     pub tls_port: u16,
     /// Open the plain port at all; false leaves TLS only.
-    pub plain: bool,
+    pub plaintext: bool,
     /// Certificate and key for the TLS port.
     pub tls: Option<TlsConfig>,
     /// Connections the kernel may hold before they are accepted.
@@ -51,7 +51,7 @@ impl Default for Config {
             addresses: vec![IpAddr::from([0, 0, 0, 0]), IpAddr::from([0u16; 8])],
             port: 0,
             tls_port: 0,
-            plain: true,
+            plaintext: true,
             tls: None,
             backlog: 1024,
             max_connections: 65_536,
@@ -67,8 +67,8 @@ impl Config {
         if self.addresses.is_empty() {
             return Err(("addresses", "needs at least one address to listen on".into()));
         }
-        if !self.plain && self.tls.is_none() {
-            return Err(("plain", "is false and no tls table is set, so no port would be open".into()));
+        if !self.plaintext && self.tls.is_none() {
+            return Err(("plaintext", "is false and no tls table is set, so no port would be open".into()));
         }
         if self.backlog == 0 || self.backlog > 65_535 {
             return Err(("backlog", format!("is {}, must be 1 to 65535", self.backlog)));
@@ -89,7 +89,7 @@ impl Config {
             if tls.require_client_cert && tls.client_ca.is_none() {
                 return Err(("tls.require_client_cert", "is true but tls.client_ca is not set".into()));
             }
-            if self.plain && self.port != 0 && self.port == self.tls_port {
+            if self.plaintext && self.port != 0 && self.port == self.tls_port {
                 return Err(("tls_port", format!("is {}, the same as port", self.tls_port)));
             }
         }
@@ -106,7 +106,7 @@ mod tests {
         let tls = || TlsConfig { cert: "c.pem".into(), key: "k.pem".into(), ..TlsConfig::default() };
         let cases: [(&str, Config); 7] = [
             ("addresses", Config { addresses: vec![], ..Config::default() }),
-            ("plain", Config { plain: false, ..Config::default() }),
+            ("plaintext", Config { plaintext: false, ..Config::default() }),
             ("backlog", Config { backlog: 0, ..Config::default() }),
             ("max_connections", Config { max_connections: 0, ..Config::default() }),
             ("tls.cert", Config { tls: Some(TlsConfig { cert: "".into(), ..tls() }), ..Config::default() }),
@@ -119,6 +119,6 @@ mod tests {
         for (key, config) in cases {
             assert_eq!(config.validate().expect_err(key).0, key);
         }
-        assert_eq!(Config { tls: Some(tls()), plain: false, ..Config::default() }.validate(), Ok(()));
+        assert_eq!(Config { tls: Some(tls()), plaintext: false, ..Config::default() }.validate(), Ok(()));
     }
 }

@@ -37,7 +37,7 @@ impl Listener {
     pub fn bind(door: &'static str, config: &Config) -> Result<Listener, BindError> {
         let tls = config.tls.clone().map(TlsContext::load).transpose();
         let tls = tls.map_err(|source| BindError::Tls { door, source })?;
-        let plain = if config.plain { bind_all(door, config, config.port)? } else { Vec::new() };
+        let plain = if config.plaintext { bind_all(door, config, config.port)? } else { Vec::new() };
         let secure = if tls.is_some() { bind_all(door, config, config.tls_port)? } else { Vec::new() };
         let admissions = Admissions::new(config.max_connections, config.max_unauthenticated_per_ip);
         Ok(Listener { door, nodelay: config.nodelay, plain, secure, tls, admissions })

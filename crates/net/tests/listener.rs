@@ -207,7 +207,7 @@ async fn mutual_tls_names_the_client_and_refuses_other_authorities() {
     let (ours, theirs, files) = (authority("ours"), authority("ours"), Files::new());
     let life = Lifecycle::new();
     let tls = Some(files.tls(&ours.issue("server"), Some(&ours)));
-    let listener = Listener::bind("test", &Config { plain: false, tls, ..config() }).expect("bind");
+    let listener = Listener::bind("test", &Config { plaintext: false, tls, ..config() }).expect("bind");
     assert!(listener.plain_addresses().is_empty());
     let address = listener.tls_addresses()[0];
     let mut report = greet(listener, &life);

@@ -1,0 +1,199 @@
+//! `/metrics`: the broker as a whole. Own names first, then the names of RabbitMQ's plugin.
+
+use anymq_api::{Overview, Queue, Totals};
+
+use super::exposition::Kind::{Counter, Gauge, Histogram};
+use super::process::Process;
+use super::{Exposition, objects};
+use crate::board::Board;
+use crate::hall::{Filter, Journal};
+
+/// Queues whose depth stands on this page; the others are on `/metrics/per-object`.
+const QUEUES_MAX: usize = 1000;
+
+pub(super) fn write(board: &Board, out: &mut Exposition) {
+    let process = Process::read();
+    let health = board.health();
+    out.family("anymq_build_info", Gauge, "Always 1; the version is a label.");
+    out.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    out.single("anymq_ready", Gauge, "1 while clients are served.", u8::from(health.ready));
+    let progress = if board.was_ready() { 100 } else { health.percent.unwrap_or(0) };
+    let help = "Part of the journal read at start, 0 to 1.";
+    out.single("anymq_recovery_progress", Gauge, help, f64::from(progress) / 100.0);
+    self::process(&process, out);
+    let Ok(hall) = board.hall() else { return };
+    let measured = hall.measurements();
+    backpressure(&health.problems, out);
+    state(&measured.overview, out);
+    totals(&measured.overview.totals, out);
+    journal(&measured.journal, out);
+    rabbitmq_state(&measured.overview, &process, out);
+    rabbitmq_totals(&measured.overview.totals, out);
+    let queues = hall.queues(&Filter::all(QUEUES_MAX));
+    out.drop_series(objects::SEED_SERIES * (queues.total - queues.items.len() as u64));
+    objects::seed(&queues.items, out);
+}
+
+fn process(process: &Process, out: &mut Exposition) {
+    out.single("anymq_memory_resident_bytes", Gauge, "Resident memory.", process.resident_bytes);
+    out.single("anymq_fds", Gauge, "Open file descriptors.", process.fds);
+    out.single("anymq_fds_max", Gauge, "Most file descriptors.", process.fds_max);
+    out.single("anymq_threads", Gauge, "Threads.", process.threads);
+    out.single("anymq_cpu_seconds_total", Counter, "Processor time, user and system.", process.cpu_seconds);
+}
+
+fn backpressure(problems: &[String], out: &mut Exposition) {
+    out.family("anymq_backpressure_active", Gauge, "1 while publishers are held back for this reason.");
+    for reason in ["memory", "disk"] {
+        out.sample(&[("reason", reason)], u8::from(problems.iter().any(|p| p.contains(reason))));
+    }
+}
+
+fn state(overview: &Overview, out: &mut Exposition) {
+    let (counts, resources) = (&overview.counts, &overview.resources);
+    let gauges = [
+        ("anymq_uptime_seconds", "Seconds since the start.", overview.uptime_ms / 1000),
+        ("anymq_vhosts", "Vhosts.", counts.vhosts),
+        ("anymq_exchanges", "Exchanges.", counts.exchanges),
+        ("anymq_queues", "Queues.", counts.queues),
+        ("anymq_connections", "Client connections.", counts.connections),
+        ("anymq_channels", "Channels.", counts.channels),
+        ("anymq_consumers", "Consumers.", counts.consumers),
+        ("anymq_memory_messages_bytes", "Message data in memory.", resources.message_bytes),
+        ("anymq_memory_limit_bytes", "Above this, publishers are held back.", resources.memory_limit_bytes),
+        ("anymq_journal_bytes", "Journal and archive files.", resources.journal_bytes),
+        ("anymq_journal_pending_bytes", "Written and not yet synced.", resources.pending_bytes),
+        ("anymq_disk_free_bytes", "Free space of the data directory.", resources.disk_free_bytes),
+        ("anymq_disk_limit_bytes", "Below this, publishers are held back.", resources.disk_limit_bytes),
+    ];
+    for (name, help, value) in gauges {
+        out.single(name, Gauge, help, value);
+    }
+    out.family("anymq_messages", Gauge, "Messages in all queues.");
+    for (state, n) in [("ready", counts.ready), ("unacked", counts.unacked), ("delayed", counts.delayed)] {
+        out.sample(&[("state", state)], n);
+    }
+}
+
+fn totals(totals: &Totals, out: &mut Exposition) {
+    let counters = [
+        ("anymq_messages_in_total", "Messages taken from publishers.", totals.published),
+        ("anymq_messages_out_total", "Messages delivered.", totals.delivered),
+        ("anymq_messages_routed_total", "Messages that reached a queue.", totals.routed),
+        ("anymq_messages_confirmed_total", "Messages confirmed to publishers.", totals.confirmed),
+        ("anymq_messages_acked_total", "Messages acknowledged.", totals.acked),
+        ("anymq_redeliveries_total", "Messages delivered again.", totals.redelivered),
+        ("anymq_auth_failures_total", "Logins refused.", totals.auth_failures),
+        ("anymq_connections_opened_total", "Connections that logged in.", totals.connections_opened),
+        ("anymq_connections_closed_total", "Connections that ended.", totals.connections_closed),
+    ];
+    for (name, help, value) in counters {
+        out.single(name, Counter, help, value);
+    }
+    out.family("anymq_messages_unroutable_total", Counter, "Messages that reached no queue.");
+    out.sample(&[("outcome", "dropped")], totals.unroutable_dropped);
+    out.sample(&[("outcome", "returned")], totals.unroutable_returned);
+    out.family("anymq_dead_lettered_total", Counter, "Messages that left their queue as dead letters.");
+    for (reason, n) in dead_letters(totals) {
+        out.sample(&[("reason", reason)], n);
+    }
+}
+
+fn dead_letters(totals: &Totals) -> [(&'static str, u64); 4] {
+    [
+        ("expired", totals.dead_lettered_expired),
+        ("rejected", totals.dead_lettered_rejected),
+        ("maxlen", totals.dead_lettered_maxlen),
+        ("delivery_limit", totals.dead_lettered_delivery_limit),
+    ]
+}
+
+fn journal(journal: &Journal, out: &mut Exposition) {
+    out.single("anymq_commits_total", Counter, "Groups committed.", journal.commits);
+    out.single("anymq_commit_bytes_total", Counter, "Bytes committed.", journal.bytes);
+    out.single("anymq_commit_frames_total", Counter, "Frames committed.", journal.frames);
+    out.family("anymq_fsync_seconds", Histogram, "How long syncs of the journal took.");
+    out.histogram(&journal.fsync);
+    out.family("anymq_segments", Gauge, "Segment files.");
+    for (class, n) in &journal.segments {
+        out.sample(&[("class", class)], n);
+    }
+}
+
+fn rabbitmq_state(overview: &Overview, process: &Process, out: &mut Exposition) {
+    out.family("rabbitmq_build_info", Gauge, "AnyMQ under the name that dashboards look for.");
+    let version = env!("CARGO_PKG_VERSION");
+    out.sample(&[("rabbitmq_version", version), ("product_name", "AnyMQ"), ("product_version", version)], 1);
+    out.family("rabbitmq_identity_info", Gauge, "AnyMQ under the name that dashboards look for.");
+    let node = [
+        ("rabbitmq_node", "anymq@localhost"),
+        ("rabbitmq_cluster", "anymq"),
+        ("rabbitmq_endpoint", "aggregated"),
+    ];
+    out.sample(&node, 1);
+    let (counts, resources) = (&overview.counts, &overview.resources);
+    let gauges = [
+        ("rabbitmq_queue_messages", counts.ready + counts.unacked),
+        ("rabbitmq_queue_messages_ready", counts.ready),
+        ("rabbitmq_queue_messages_unacked", counts.unacked),
+        ("rabbitmq_queues", counts.queues),
+        ("rabbitmq_queue_consumers", counts.consumers),
+        ("rabbitmq_consumers", counts.consumers),
+        ("rabbitmq_connections", counts.connections),
+        ("rabbitmq_channels", counts.channels),
+        ("rabbitmq_process_resident_memory_bytes", process.resident_bytes),
+        ("rabbitmq_resident_memory_limit_bytes", resources.memory_limit_bytes),
+        ("rabbitmq_disk_space_available_bytes", resources.disk_free_bytes),
+        ("rabbitmq_disk_space_available_limit_bytes", resources.disk_limit_bytes),
+        ("rabbitmq_process_open_fds", process.fds),
+        ("rabbitmq_process_max_fds", process.fds_max),
+        ("rabbitmq_alarms_memory_used_watermark", alarm(overview, "memory")),
+        ("rabbitmq_alarms_free_disk_space_watermark", alarm(overview, "disk")),
+        ("rabbitmq_alarms_file_descriptor_limit", 0),
+    ];
+    for (name, value) in gauges {
+        out.single(name, Gauge, "As in RabbitMQ.", value);
+    }
+}
+
+fn alarm(overview: &Overview, reason: &str) -> u64 {
+    u64::from(overview.alarms.iter().any(|alarm| alarm.contains(reason)))
+}
+
+fn rabbitmq_totals(totals: &Totals, out: &mut Exposition) {
+    let by_protocol = [
+        ("rabbitmq_global_messages_received_total", totals.published),
+        ("rabbitmq_global_messages_routed_total", totals.routed),
+        ("rabbitmq_global_messages_confirmed_total", totals.confirmed),
+        ("rabbitmq_global_messages_delivered_total", totals.delivered),
+        ("rabbitmq_global_messages_redelivered_total", totals.redelivered),
+        ("rabbitmq_global_messages_acknowledged_total", totals.acked),
+        ("rabbitmq_global_messages_unroutable_dropped_total", totals.unroutable_dropped),
+        ("rabbitmq_global_messages_unroutable_returned_total", totals.unroutable_returned),
+    ];
+    for (name, value) in by_protocol {
+        out.family(name, Counter, "As in RabbitMQ.");
+        out.sample(&[("protocol", "amqp091")], value);
+    }
+    let dead = [
+        ("rabbitmq_global_messages_dead_lettered_expired_total", totals.dead_lettered_expired),
+        ("rabbitmq_global_messages_dead_lettered_rejected_total", totals.dead_lettered_rejected),
+        ("rabbitmq_global_messages_dead_lettered_maxlen_total", totals.dead_lettered_maxlen),
+        ("rabbitmq_global_messages_dead_lettered_delivery_limit_total", totals.dead_lettered_delivery_limit),
+        ("rabbitmq_connections_opened_total", totals.connections_opened),
+        ("rabbitmq_connections_closed_total", totals.connections_closed),
+        ("rabbitmq_channels_opened_total", totals.channels_opened),
+        ("rabbitmq_channels_closed_total", totals.channels_closed),
+        ("rabbitmq_queues_declared_total", totals.queues_declared),
+        ("rabbitmq_queues_created_total", totals.queues_created),
+        ("rabbitmq_queues_deleted_total", totals.queues_deleted),
+    ];
+    for (name, value) in dead {
+        out.single(name, Counter, "As in RabbitMQ.", value);
+    }
+}
+
+/// The names a small dashboard with `prom-client` uses.
+pub(super) fn processed(queue: &Queue) -> [(&'static str, u64); 2] {
+    [("success", queue.acked_total), ("failed", queue.dead_lettered_total)]
+}

@@ -1,0 +1,45 @@
+//! `/metrics` and `/metrics/per-object` in the Prometheus text format.
+//!
+//! Values are read when asked for; nothing is registered or kept per object. The text is written directly: names must
+//! be exactly those of existing dashboards, which a registry that adds suffixes does not give.
+
+mod aggregate;
+mod exposition;
+mod objects;
+mod process;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::answer::Refusal;
+use crate::board::Board;
+use crate::desk::Desk;
+
+pub(crate) use exposition::Exposition;
+
+/// The broker as a whole, and the depth of some queues.
+pub(crate) async fn aggregated(State(desk): State<Desk>) -> Response {
+    page(desk, aggregate::write).await
+}
+
+/// Every queue, as far as the limit on series goes.
+pub(crate) async fn per_object(State(desk): State<Desk>) -> Response {
+    page(desk, objects::write).await
+}
+
+async fn page(desk: Desk, write: fn(&Board, &mut Exposition)) -> Response {
+    let (board, series_max) = (desk.board.clone(), desk.metrics.series_max);
+    let text = desk.work(move || {
+        let mut out = Exposition::new(series_max);
+        write(&board, &mut out);
+        Ok(out.finish())
+    });
+    match text.await {
+        Ok(text) => {
+            let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            ([(header::CONTENT_TYPE, kind)], text).into_response()
+        }
+        Err(problem) => Refusal(problem).into_response(),
+    }
+}
