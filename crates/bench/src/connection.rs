@@ -2,14 +2,18 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
-use anymq_amqp::wire::{Frame, Method, MethodRef, methods, parse_frame};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use anymq_amqp::wire::{Encode, Frame, Method, MethodRef, Payload, methods, parse_frame};
 
 /// Room for what was read; at least two frames of the largest size asked for.
 const INBOX_BYTES: usize = 256 << 10;
 /// Frame size asked for.
 pub(crate) const FRAME_MAX: u32 = 128 << 10;
+
+/// Longest wait for an answer outside the load: a declare may wait for the server's disk.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What became of reading or writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +130,30 @@ impl Connection {
         self.outbox.clear();
         self.written = 0;
         Ok(Io::Again)
+    }
+}
+
+impl Connection {
+    /// Ends the connection: sends what is left and `connection.close`, and waits until the server has read it all.
+    pub(crate) fn close(mut self) -> Result<()> {
+        self.stream.set_nonblocking(false)?;
+        self.stream.set_read_timeout(Some(PATIENCE))?;
+        self.stream.set_write_timeout(Some(PATIENCE))?;
+        let close = methods::connection::Close { reply_code: 200, reply_text: "done", ..Default::default() };
+        close.encode(0, &mut self.outbox);
+        self.flush().context("close the connection")?;
+        let mut closed = false;
+        while !closed {
+            let held = self.end - self.start;
+            self.fill().context("close the connection")?;
+            ensure!(self.end > held, "the server does not answer connection.close");
+            self.frames(|frame, _| {
+                let key = methods::connection::CloseOk::KEY;
+                closed |= matches!(frame.payload, Payload::Method(method) if method.key() == key);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 }
 

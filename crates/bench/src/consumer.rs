@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Context, Result, bail};
 use anymq_amqp::wire::methods::basic;
-use anymq_amqp::wire::{Frame, Payload};
+use anymq_amqp::wire::{Encode, Frame, Payload};
 
 use crate::clock::Nanos;
 use crate::connection::{Connection, Io, aside};
@@ -29,6 +29,8 @@ enum Acks {
 pub(crate) struct Consumer {
     connection: Connection,
     acks: Acks,
+    /// Times in the bodies are of this run, not of an earlier one that filled the queue.
+    timed: bool,
     incoming: Incoming,
     /// Highest tag seen.
     tag: u64,
@@ -51,11 +53,16 @@ impl Consumer {
             (false, true) => Acks::Multiple,
             (false, false) => Acks::Each,
         };
-        Consumer { connection, acks, incoming: Incoming::default(), tag: 0 }
+        let timed = load.producers > 0;
+        Consumer { connection, acks, timed, incoming: Incoming::default(), tag: 0 }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    pub(crate) fn into_connection(self) -> Connection {
+        self.connection
     }
 
     /// Does what can be done now. `Again`: call again soon, there is more to do.
@@ -75,13 +82,13 @@ impl Consumer {
 
     fn take(&mut self, live: &Live, tally: &mut Tally) -> Result<()> {
         let now = live.clock.now();
-        let (incoming, acks) = (&mut self.incoming, self.acks);
+        let (incoming, acks, timed) = (&mut self.incoming, self.acks, self.timed);
         let (mut count, mut last) = (0, self.tag);
         self.connection.frames(|frame, out| {
             let Some(due) = incoming.piece(&frame)? else { return Ok(()) };
             count += 1;
             last = incoming.tag;
-            tally.latency(now.saturating_sub(due), live.is_measured(due));
+            tally.latency(now.saturating_sub(due), timed && live.is_measured(due));
             if let Acks::Each = acks {
                 basic::Ack { delivery_tag: last, multiple: false }.encode(CHANNEL, out);
             }

@@ -2,20 +2,17 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use anymq_amqp::wire::methods::{basic, channel, confirm, connection, exchange, queue};
-use anymq_amqp::wire::{Frame, Method, PROTOCOL_HEADER, Payload, parse_frame};
+use anymq_amqp::wire::{Encode, Frame, Method, PROTOCOL_HEADER, Payload, parse_frame};
 use anymq_types::value::{Table, TableRef, Value};
 
-use crate::connection::{Connection, FRAME_MAX, aside};
+use crate::connection::{Connection, FRAME_MAX, PATIENCE, aside};
 use crate::target::Target;
 
 /// The one channel each connection uses.
 pub(crate) const CHANNEL: u16 = 1;
-/// A declare may wait for the server's disk, and a busy server may be slow to accept.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection with one open channel.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Result, anyhow, bail};
 use anymq_amqp::wire::methods::basic;
-use anymq_amqp::wire::{Frame, MethodRef, Payload, encode_content};
+use anymq_amqp::wire::{Encode, Frame, MethodRef, Payload, encode_content};
 use anymq_types::props::Properties;
 
 use crate::clock::{Nanos, SECOND};
@@ -135,6 +135,10 @@ impl Producer {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    pub(crate) fn into_connection(self) -> Connection {
+        self.connection
     }
 
     /// When it next has to be called though nothing happens on its socket.

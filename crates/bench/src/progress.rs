@@ -22,16 +22,16 @@ impl Progress {
         Progress { shown: wanted && stderr().is_terminal(), last: Cell::new((0, 0, 0)) }
     }
 
-    /// Draws if it is time to; whether it was.
-    pub(crate) fn draw(&self, live: &Live) -> bool {
+    /// Draws if it is time to.
+    pub(crate) fn draw(&self, live: &Live) {
         let now = live.clock.now();
         let (then, delivered_then, published_then) = self.last.get();
-        if now < then + INTERVAL && then <= now {
-            return false;
+        if !self.shown || now < then + INTERVAL {
+            return;
         }
         let (delivered, published) = (live.delivered.load(Relaxed), live.published.load(Relaxed));
         self.last.set((now, delivered, published));
-        if self.shown && now > live.start {
+        if now > live.start {
             let rate = |now_count: u64, count: u64| {
                 now_count.saturating_sub(count) as f64 * SECOND as f64 / (now - then).max(1) as f64
             };
@@ -39,7 +39,6 @@ impl Progress {
             // A terminal that cannot be written to is no reason to stop measuring.
             let _ = write!(stderr(), "\r{}\x1b[K", line(now, live.start, live.measure_to(), rates));
         }
-        true
     }
 
     /// Takes the line away.

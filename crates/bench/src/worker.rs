@@ -1,14 +1,15 @@
 //! The event loop: one thread, one epoll instance, any number of producers or consumers.
 //!
-//! Edge-triggered, so that waiting for room or for data costs no system call per change of interest. Waiting is
-//! precise to some microseconds (`epoll_pwait2`), which a schedule of 1000 messages a second needs.
+//! Edge-triggered, so that waiting for room or for data costs no system call per change of interest. Sleeping is
+//! done in `ppoll` on the epoll instance, whose timeout is in nanoseconds: `epoll_wait` rounds to milliseconds, too
+//! coarse for a schedule of 1000 messages a second.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Context, Result};
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::fd::OwnedFd;
 
 use crate::clock::{Nanos, SECOND};
@@ -36,6 +37,13 @@ impl Member {
             Member::Consumer(consumer) => consumer.connection(),
         }
     }
+
+    fn into_connection(self) -> Connection {
+        match self {
+            Member::Producer(producer) => producer.into_connection(),
+            Member::Consumer(consumer) => consumer.into_connection(),
+        }
+    }
 }
 
 struct Seat {
@@ -45,10 +53,12 @@ struct Seat {
     queued: bool,
 }
 
-/// Producers that must be done, and copies of a message, before a consumer's work is done.
+/// What must have happened before the work is done.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Goal {
+    /// Producers that have published and heard all.
     pub(crate) producers: u64,
+    /// Copies of each message that arrive; 0 if nobody consumes.
     pub(crate) copies: u64,
 }
 
@@ -95,15 +105,17 @@ impl<'a> Worker<'a> {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         loop {
             let now = self.live.clock.now();
-            if self.live.is_over(now) || self.is_done() {
+            if self.live.is_over(now) {
                 return Ok(self.tally);
             }
-            let wait = self.wait(now);
-            let timeout = Timespec { tv_sec: (wait / SECOND) as i64, tv_nsec: (wait % SECOND) as i64 };
+            if self.is_done(now) {
+                return self.close();
+            }
+            self.sleep(self.wait(now))?;
             events.clear();
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&Timespec::default())) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error).context("wait for sockets"),
+                Err(error) => return Err(error).context("look at the sockets"),
             }
             for event in &events {
                 self.enqueue(event);
@@ -113,6 +125,26 @@ impl<'a> Worker<'a> {
                 self.call()?;
             }
         }
+    }
+
+    /// Sleeps until a socket has something, at most `span`.
+    fn sleep(&self, span: Nanos) -> Result<()> {
+        if span == 0 {
+            return Ok(());
+        }
+        let timeout = Timespec { tv_sec: (span / SECOND) as i64, tv_nsec: (span % SECOND) as i64 };
+        match poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error).context("wait for sockets"),
+        }
+    }
+
+    /// Ends the connections in order: what a server has not read yet is lost with a socket that just goes away.
+    fn close(self) -> Result<Tally> {
+        for seat in self.seats {
+            seat.member.into_connection().close()?;
+        }
+        Ok(self.tally)
     }
 
     /// How long there is nothing to do but for sockets.
@@ -175,15 +207,12 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    fn is_done(&self) -> bool {
+    fn is_done(&self, now: Nanos) -> bool {
         let live = self.live;
-        let published = self.goal.producers > 0 && live.producers_done.load(Relaxed) == self.goal.producers;
-        published
-            && self.seats.iter().all(|seat| match &seat.member {
-                Member::Producer(producer) => producer.is_done(),
-                Member::Consumer(_) => {
-                    live.delivered.load(Relaxed) >= live.published.load(Relaxed) * self.goal.copies
-                }
-            })
+        // Producers stay until all has arrived, so that nothing is in flight when they go.
+        let published = live.producers_done.load(Relaxed) == self.goal.producers;
+        let arrived = live.delivered.load(Relaxed) >= live.published.load(Relaxed) * self.goal.copies;
+        let consumed = self.goal.producers == 0 && now >= live.measure_to();
+        consumed || self.goal.producers > 0 && published && arrived
     }
 }
