@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use anymq_log::{Health, SegmentStat};
 use anymq_types::Position;
 
+use crate::admin::ResourceLimits;
 use crate::api::Alarms;
 use crate::broker::Inner;
 use crate::core::load::part_of;
@@ -46,6 +47,16 @@ impl Inner {
             core.alarms = alarms;
             fx.signals.extend(core.sessions.values().map(|s| s.outbox.clone()));
         });
+    }
+
+    /// Resources as the alarms see them.
+    pub(crate) fn resource_limits(&self) -> ResourceLimits {
+        ResourceLimits {
+            memory: resident_bytes(),
+            memory_limit: memory_mark(self.config.memory_high_watermark.0),
+            disk_free: self.disk.free_space().unwrap_or(0),
+            disk_free_limit: self.config.disk_free_limit.0,
+        }
     }
 
     /// Journal bytes written since the last snapshot, roughly: whole segments and the part of the present one.
@@ -137,11 +148,7 @@ impl Inner {
 pub fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = statm.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
-    pages * rustix_page_size()
-}
-
-fn rustix_page_size() -> u64 {
-    4_096
+    pages * rustix::param::page_size() as u64
 }
 
 /// The memory mark: as configured, or 60 % of what the machine or the container has.

@@ -6,6 +6,7 @@
 //! **Invariants.** State changes only under the core's lock, by operations that journal what must last before anybody hears of it. The core
 //! reads no clock, no randomness and no disk. No wire type is named here.
 
+pub mod admin;
 pub mod api;
 mod broker;
 pub mod config;

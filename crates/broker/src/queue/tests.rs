@@ -17,12 +17,14 @@ struct Bench {
     queue: Queue,
     segments: SegmentUse,
     at: u32,
+    /// What the journal would have: every record by offset.
+    journal: Vec<Vec<u8>>,
 }
 
 impl Bench {
     fn new(kind: Kind, settings: Settings) -> Self {
         let queue = Queue::new(QueueId(1), VhostId(1), "q".into(), kind, true, Arc::new(settings), NOW);
-        Bench { queue, segments: SegmentUse::default(), at: 4_096 }
+        Bench { queue, segments: SegmentUse::default(), at: 4_096, journal: Vec::new() }
     }
 
     /// Publishes messages given as (body, priority, group).
@@ -33,6 +35,7 @@ impl Bench {
             head.write(body.len(), &mut chunk);
             chunk.extend_from_slice(body.as_bytes());
         }
+        self.journal.extend(anymq_types::record::Records::new(&chunk).map(|r| r.bytes.to_vec()));
         let records = Bytes::from(chunk);
         let base = self.queue.stream.next;
         let stored = Some((Position::new(1, self.at), records.len() as u32));
@@ -46,9 +49,21 @@ impl Bench {
         self.publish(&messages);
     }
 
+    /// Reads an extent back from the journal.
+    fn load(&mut self, number: u64) {
+        let extent = self.queue.stream.extent(number).expect("asked for");
+        let (base, end) = (extent.base, extent.end());
+        let data = self.journal[base as usize..end as usize].concat();
+        assert!(self.queue.install(base, data.into()));
+    }
+
     /// Picks and leases; the bodies and whether they were seen before.
     fn take(&mut self, max: u32) -> Vec<(String, bool)> {
         match self.queue.pick(max, NOW) {
+            Pick::Load(number) => {
+                self.load(number);
+                self.take(max)
+            }
             Pick::Run(run) => {
                 self.lease(&run);
                 anymq_types::record::Records::new(&run.records).map(|r| (String::from_utf8_lossy(r.body).into_owned(), run.redelivered)).collect()
