@@ -19,10 +19,11 @@ for (const [name, options, properties] of [['queue', { messageTtl: 200 }, {}], [
 }
 
 test('in time is delivered, late is not', async () => {
-  const channel = await (await connect()).createChannel();
+  const channel = await (await connect()).createConfirmChannel();
   const { queue } = await channel.assertQueue(unique('a18'));
   channel.sendToQueue(queue, Buffer.from('late'), { expiration: '100' });
   channel.sendToQueue(queue, Buffer.from('in time'), { expiration: '60000' });
+  await channel.waitForConfirms();
   await holds(channel, queue, 1);
   const messages = await collect(channel, queue, { ack: true });
   await until(() => messages.length === 1, 'the one in time');

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Interop tests with unmodified clients.
+#
+#   tests/interop/run.sh target/release/anymq [PART…]      parts: probes node celery crash (all)
+#
+# Installs the clients from PyPI and npm beside the tests, once. Longer runs, as for a release:
+#   CRASH_ROUNDS=200 CELERY_TASKS=10000 A12_ROUNDS=1000 tests/interop/run.sh target/release/anymq
+# Against a server that runs already (tests that kill the broker are skipped):
+#   AMQP_URL=amqp://HOST:PORT RABBITMQ_MANAGEMENT=http://guest:guest@HOST:PORT RABBITMQ_METRICS=http://HOST:PORT tests/interop/run.sh - [PART…]
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+if [ $# -lt 1 ]; then sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; fi
+if [ "$1" != - ]; then
+  ANYMQ_BIN=$(realpath "$1") || exit 2
+  [ -x "$ANYMQ_BIN" ] || { echo "$ANYMQ_BIN is not a program"; exit 2; }
+  export ANYMQ_BIN
+  unset AMQP_URL RABBITMQ_MANAGEMENT RABBITMQ_METRICS
+elif [ -z "${AMQP_URL:-}" ]; then
+  echo "without a binary AMQP_URL says which server"; exit 2
+fi
+shift
+parts=${*:-probes node celery crash}
+failed=
+
+python=$here/python/.venv/bin/python
+install_python() {
+  cmp -s "$here/python/requirements.txt" "$here/python/.venv/installed.txt" && return
+  python3 -m venv "$here/python/.venv" && "$python" -m pip install --quiet --disable-pip-version-check -r "$here/python/requirements.txt" \
+    && cp "$here/python/requirements.txt" "$here/python/.venv/installed.txt"
+}
+install_node() {
+  cmp -s "$here/node/package-lock.json" "$here/node/node_modules/installed.json" && return
+  (cd "$here/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) && cp "$here/node/package-lock.json" "$here/node/node_modules/installed.json"
+}
+pytest() { (cd "$here/python" && "$python" -m pytest -p no:cacheprovider "$@"); }
+part() { # NAME COMMAND…
+  local name=$1 begin=$SECONDS
+  shift
+  echo "== $name"
+  "$@" || failed="$failed $name"
+  echo "== $name took $((SECONDS - begin)) s"
+}
+
+case " $parts " in *" probes "*|*" celery "*) install_python || { echo "cannot install the Python clients"; exit 2; };; esac
+case " $parts " in *" node "*|*" crash "*) install_node || { echo "cannot install the Node clients"; exit 2; };; esac
+
+for name in $parts; do
+  case $name in
+    probes) part probes pytest test_probes.py test_pika.py;;
+    node) part node npm --prefix "$here/node" test --silent;;
+    celery) part celery pytest test_celery.py;;
+    crash)
+      if [ -n "${ANYMQ_BIN:-}" ] || [ -n "${CRASH_START:-}" ]; then
+        part crash node "$here/crash/crash.js" --rounds "${CRASH_ROUNDS:-10}"
+      else
+        echo "== crash skipped: kills the broker"
+      fi;;
+    *) echo "no part $name"; exit 2;;
+  esac
+done
+if [ -n "$failed" ]; then echo "FAILED:$failed"; exit 1; fi
+echo "interop: all parts passed ($parts)"
