@@ -1,6 +1,6 @@
 //! Chores of this repository: `cargo xtask tidy`, `cargo xtask test`, `cargo xtask docs`.
 //!
-//! Stands on no crate of the product, so that the rules can be checked while the product does not compile.
+//! Stands on no crate of the product (`testkit` knows only the binary), so that the rules can be checked while the product does not compile.
 //! Start with [`tidy`], the house rules as code, then [`suite`], the one test command.
 
 use std::process::ExitCode;

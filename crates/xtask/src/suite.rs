@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 mod command;
+mod readme;
 mod steps;
 
 use steps::{Plan, Step};

@@ -82,20 +82,35 @@ impl Tool {
     }
 }
 
-/// Cases in a summary line: cargo's `test result: ok. 3 passed; 0 failed; …`, or `3 passed, 0 failed`.
+/// Cases in a summary line of cargo (`test result: ok. 3 passed; 0 failed; …`), of pytest (`1 failed, 3 passed in 2s`,
+/// with or without a frame of `=`), of node's test runner (`# pass 3`, `# fail 0`), or plain: `3 passed, 0 failed`.
 fn cases(line: &str) -> Option<Count> {
-    let summary =
-        line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")).map(|(_, rest)| rest);
-    let summary = summary.unwrap_or(line);
-    let number_before = |word: &str| {
-        let (before, _) = summary.split_once(word)?;
-        before.rsplit([' ', ',', ';']).next()?.parse::<u64>().ok()
-    };
-    let starts_with_number = summary.starts_with(|c: char| c.is_ascii_digit());
-    if !starts_with_number {
-        return None;
+    let line = line.trim_matches(['=', ' ']);
+    if let Some(rest) = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ ")) {
+        let (word, number) = rest.split_once(' ')?;
+        let number = number.parse().ok()?;
+        return match word {
+            "pass" => Some(Count { passed: number, failed: 0 }),
+            "fail" => Some(Count { passed: 0, failed: number }),
+            _ => None,
+        };
     }
-    Some(Count { passed: number_before(" passed")?, failed: number_before(" failed")? })
+    let summary = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "));
+    let summary = summary.map_or(line, |(_, rest)| rest);
+    let mut words = summary.split([' ', ',', ';']).filter(|word| !word.is_empty());
+    let (mut count, mut seen) = (Count::default(), false);
+    // Pairs of a number and what it counts, up to anything else.
+    while let (Some(number), Some(what)) = (words.next(), words.next()) {
+        let Ok(number) = number.parse::<u64>() else { break };
+        match what {
+            "passed" => count.passed += number,
+            "failed" | "error" | "errors" => count.failed += number,
+            "skipped" | "deselected" | "xfailed" | "ignored" => continue,
+            _ => break,
+        }
+        seen = true;
+    }
+    seen.then_some(count)
 }
 
 #[cfg(test)]
@@ -110,9 +125,16 @@ mod tests {
         check("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; finished in 0.1s", Some((3, 0)));
         check("test result: FAILED. 3 passed; 2 failed; 0 ignored", Some((3, 2)));
         check("319 passed, 0 failed", Some((319, 0)));
+        check("12 passed in 3.4s", Some((12, 0)));
+        check("==== 1 failed, 12 passed, 2 skipped in 3.40s ====", Some((12, 1)));
+        check("2 skipped, 1 error in 3.40s", Some((0, 1)));
+        check("# pass 18", Some((18, 0)));
+        check("ℹ fail 2", Some((0, 2)));
+        check("# tests 20", None);
         check("step x: 4 passed, 0 failed", None);
         check("running 3 tests", None);
-        check("12 passed in 3.4s", None);
+        check("3 messages lost", None);
+        check("", None);
     }
 
     #[test]

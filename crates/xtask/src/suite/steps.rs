@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::command::{cargo, tool};
-use super::{Args, Count};
+use super::{Args, Count, readme};
 use crate::{licences, tidy};
 
 type Run = Box<dyn Fn() -> Result<Count>>;
@@ -79,9 +79,13 @@ impl Plan {
             Ok(Count::of(cargo(&at, &["build", "--release", "--package", "anymq"]).ok()?))
         });
         if root.join("tests/interop/run.sh").is_file() {
-            let (at, binary) = (root.to_path_buf(), binary.to_path_buf());
+            let (at, program) = (root.to_path_buf(), binary.to_path_buf());
             self.add_after(&["build"], "interop", "unmodified clients against the binary", move || {
-                tool(&at, "bash", &["tests/interop/run.sh"]).arg(&binary).count()
+                tool(&at, "bash", &["tests/interop/run.sh"]).arg(&program).count()
+            });
+            let (at, program) = (root.to_path_buf(), binary.to_path_buf());
+            self.add_after(&["build"], "readme", "the README's programs, as printed", move || {
+                readme::run(&at, &program)
             });
         } else {
             self.absent.push(("interop", "no tests/interop/run.sh".to_owned()));
