@@ -26,7 +26,7 @@ use bindings::Bindings;
 pub(crate) const PREDECLARED_ID_BIT: u64 = 1 << 63;
 
 /// What every vhost is born with: name, kind, internal.
-const PREDECLARED: [(&str, ExchangeKind, bool); 7] = [
+pub(crate) const PREDECLARED: [(&str, ExchangeKind, bool); 7] = [
     ("", ExchangeKind::Direct, false),
     ("amq.direct", ExchangeKind::Direct, false),
     ("amq.fanout", ExchangeKind::Fanout, false),

@@ -109,7 +109,7 @@ pub enum ChangeError {
         /// Where.
         vhost: Arc<str>,
     },
-    /// The name belongs to another id, or the id to another name.
+    /// The name belongs to another id, or the id to another name, type or durability.
     #[error("{kind} '{name}' conflicts with an existing one")]
     Conflict {
         /// Of what.

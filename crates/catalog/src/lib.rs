@@ -15,6 +15,7 @@
 pub mod args;
 mod catalog;
 mod change;
+pub mod definitions;
 
 pub mod equivalence;
 mod model;

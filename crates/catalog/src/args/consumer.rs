@@ -129,3 +129,6 @@ fn stream_offset(value: &Value) -> Result<StreamOffset, Problem> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,8 @@ impl Catalog {
         let entry = self.vhosts.get_mut(&exchange.vhost).ok_or(ChangeError::NoVhost(exchange.vhost))?;
         let same_name = entry.exchanges.get(&exchange.name).is_none_or(|old| old.id == exchange.id);
         let old = self.exchanges.get(&exchange.id);
-        if !same_name || old.is_some_and(|old| old.name != exchange.name || old.vhost != exchange.vhost) {
+        let identity = |x: &Exchange| (x.vhost, x.name.clone(), x.kind, x.durable);
+        if !same_name || old.is_some_and(|old| identity(old) != identity(&exchange)) {
             return Err(ChangeError::Conflict { kind: "exchange", name: exchange.name });
         }
         if !exchange.is_predeclared() {
@@ -52,7 +53,8 @@ impl Catalog {
         let entry = self.vhosts.get_mut(&queue.vhost).ok_or(ChangeError::NoVhost(queue.vhost))?;
         let same_name = entry.queues.get(&queue.name).is_none_or(|old| old.id == queue.id);
         let old = self.queues.get(&queue.id);
-        if !same_name || old.is_some_and(|old| old.name != queue.name || old.vhost != queue.vhost) {
+        let identity = |q: &Queue| (q.vhost, q.name.clone(), q.kind, q.is_durable());
+        if !same_name || old.is_some_and(|old| identity(old) != identity(&queue)) {
             return Err(ChangeError::Conflict { kind: "queue", name: queue.name });
         }
         self.next.queue = self.next.queue.max(QueueId(queue.id.0 + 1));

@@ -1,0 +1,209 @@
+//! Vhosts, users, permissions, parameters, policies.
+
+use super::*;
+use crate::definitions::file::{
+    GlobalParameterItem, ParameterItem, PermissionItem, PolicyItem, TopicPermissionItem, UserItem, VhostItem,
+};
+use crate::policy::CompiledPolicy;
+
+impl Importer<'_> {
+    pub(super) fn vhosts(&mut self, items: Vec<VhostItem>) -> Result<()> {
+        for (n, item) in items.into_iter().enumerate() {
+            let path = || format!("vhosts[{n}]");
+            if item.name.is_empty() {
+                return Err(invalid(path(), "empty name"));
+            }
+            let known = self.vhosts.get(&item.name).cloned();
+            let mut vhost = known.unwrap_or_else(|| {
+                let vhost = Vhost::new(self.next.vhost, item.name.as_str());
+                self.next.vhost.0 += 1;
+                vhost
+            });
+            if let Some(description) = item.description.or(item.metadata.description) {
+                vhost.description = description;
+            }
+            if let Some(tags) = item.tags.or(item.metadata.tags) {
+                vhost.tags = tags.iter().map(str::to_owned).collect();
+            }
+            let default = item.default_queue_type.or(item.metadata.default_queue_type);
+            if let Some(name) = default.filter(|name| name != "undefined" && !name.is_empty()) {
+                let kind = QueueKind::parse(&name);
+                let unsupported = || invalid(path(), format!("unsupported queue type '{name}'"));
+                vhost.default_queue_type = Some(kind.ok_or_else(unsupported)?);
+            }
+            if item.limits.0.is_object() {
+                vhost.limits = vhost_limits(&item.limits.0);
+            }
+            self.vhosts.insert(item.name, vhost.clone());
+            self.put(Change::VhostPut(vhost));
+        }
+        Ok(())
+    }
+
+    pub(super) fn users(&mut self, items: Vec<UserItem>) -> Result<()> {
+        for (n, item) in items.into_iter().enumerate() {
+            let at = |field: &str| format!("users[{n}].{field}");
+            if item.name.is_empty() {
+                return Err(invalid(at("name"), "empty name"));
+            }
+            let password = match (item.password_hash, item.password) {
+                (Some(hash), _) => {
+                    // Files of 3.5 and before do not say, and hash with MD5; those fail on their length.
+                    let algorithm = match &item.hashing_algorithm {
+                        Some(name) => HashingAlgorithm::parse(name),
+                        None => Ok(HashingAlgorithm::Sha256),
+                    };
+                    let algorithm = algorithm.map_err(|error| invalid(at("hashing_algorithm"), error))?;
+                    PasswordHash::import(&hash, algorithm)
+                        .map_err(|error| invalid(at("password_hash"), error))?
+                }
+                (None, Some(password)) if !password.is_empty() => {
+                    PasswordHash::argon2id(password.as_bytes(), (self.salt)())
+                }
+                (None, _) => PasswordHash::none(),
+            };
+            let limits = UserLimits {
+                max_connections: limit(&item.limits.0, "max-connections"),
+                max_channels: limit(&item.limits.0, "max-channels"),
+            };
+            let name: Arc<str> = item.name.as_str().into();
+            self.users.insert(item.name);
+            self.put(Change::UserPut(User { name, password, tags: item.tags, limits }));
+        }
+        Ok(())
+    }
+
+    pub(super) fn permissions(&mut self, items: Vec<PermissionItem>) -> Result<()> {
+        for (n, item) in items.into_iter().enumerate() {
+            let path = || format!("permissions[{n}]");
+            let vhost = self.vhost(Some(&item.vhost), path)?.id;
+            self.known_user(&item.user, path)?;
+            for (field, pattern) in
+                [("configure", &item.configure), ("write", &item.write), ("read", &item.read)]
+            {
+                Pattern::permission(pattern)
+                    .map_err(|error| invalid(format!("{}.{field}", path()), error))?;
+            }
+            let grant = Permissions { configure: item.configure, write: item.write, read: item.read };
+            self.put(Change::PermissionPut(Permission { user: item.user.into(), vhost, grant }));
+        }
+        Ok(())
+    }
+
+    pub(super) fn topic_permissions(&mut self, items: Vec<TopicPermissionItem>) -> Result<()> {
+        for (n, item) in items.into_iter().enumerate() {
+            let path = || format!("topic_permissions[{n}]");
+            let vhost = self.vhost(Some(&item.vhost), path)?.id;
+            self.known_user(&item.user, path)?;
+            for (field, pattern) in [("write", &item.write), ("read", &item.read)] {
+                Pattern::permission(pattern)
+                    .map_err(|error| invalid(format!("{}.{field}", path()), error))?;
+            }
+            let grant = TopicPermissions { write: item.write, read: item.read };
+            let exchange = item.exchange.into();
+            self.put(Change::TopicPermissionPut(TopicPermission {
+                user: item.user.into(),
+                vhost,
+                exchange,
+                grant,
+            }));
+        }
+        Ok(())
+    }
+
+    pub(super) fn global_parameters(&mut self, items: Vec<GlobalParameterItem>) {
+        for item in items {
+            self.put(Change::GlobalParameterPut(GlobalParameter {
+                name: item.name.into(),
+                value: item.value.0,
+            }));
+        }
+    }
+
+    /// Limits of vhosts and operator policies are parameters in the file, and things of their own here.
+    pub(super) fn parameters(&mut self, items: Vec<ParameterItem>) -> Result<()> {
+        for (n, item) in items.into_iter().enumerate() {
+            let path = || format!("parameters[{n}]");
+            let mut vhost = self.vhost(item.vhost.as_deref(), path)?.clone();
+            match item.component.as_str() {
+                "vhost-limits" => {
+                    vhost.limits = vhost_limits(&item.value.0);
+                    self.vhosts.insert(vhost.name.to_string(), vhost.clone());
+                    self.put(Change::VhostPut(vhost));
+                }
+                "operator_policy" => {
+                    let value = item.value.0;
+                    let policy = Policy {
+                        vhost: vhost.id,
+                        name: item.name.into(),
+                        pattern: text(&value, "pattern").unwrap_or_default().to_owned(),
+                        apply_to: apply_to(text(&value, "apply-to"), path)?,
+                        priority: value.get("priority").and_then(Json::as_i64).unwrap_or(0) as i32,
+                        definition: definition(value.get("definition").unwrap_or(&Json::Null), path)?,
+                        operator: true,
+                    };
+                    self.policy(policy, path)?;
+                }
+                _ => self.put(Change::ParameterPut(crate::model::Parameter {
+                    vhost: vhost.id,
+                    component: item.component.into(),
+                    name: item.name.into(),
+                    value: item.value.0,
+                })),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn policies(&mut self, items: Vec<PolicyItem>) -> Result<()> {
+        for (n, item) in items.into_iter().enumerate() {
+            let path = || format!("policies[{n}]");
+            let policy = Policy {
+                vhost: self.vhost(item.vhost.as_deref(), path)?.id,
+                name: item.name.into(),
+                pattern: item.pattern,
+                apply_to: apply_to(item.apply_to.as_deref(), path)?,
+                priority: item.priority.unwrap_or(0),
+                definition: definition(&item.definition.0, path)?,
+                operator: false,
+            };
+            self.policy(policy, path)?;
+        }
+        Ok(())
+    }
+
+    fn policy(&mut self, policy: Policy, path: impl Fn() -> String) -> Result<()> {
+        CompiledPolicy::compile(policy.clone()).map_err(|error| invalid(path(), error))?;
+        self.put(Change::PolicyPut(policy));
+        Ok(())
+    }
+
+    fn known_user(&self, name: &str, path: impl Fn() -> String) -> Result<()> {
+        if self.users.contains(name) { Ok(()) } else { Err(invalid(path(), format!("no user '{name}'"))) }
+    }
+}
+
+fn vhost_limits(json: &Json) -> VhostLimits {
+    VhostLimits { max_connections: limit(json, "max-connections"), max_queues: limit(json, "max-queues") }
+}
+
+fn text<'j>(json: &'j Json, name: &str) -> Option<&'j str> {
+    json.get(name).and_then(Json::as_str)
+}
+
+fn apply_to(name: Option<&str>, path: impl Fn() -> String) -> Result<crate::model::ApplyTo> {
+    let name = name.unwrap_or("all");
+    let problem = || {
+        let path = format!("{}.apply-to", path());
+        invalid(
+            path,
+            format!("apply-to '{name}' unrecognised; should be one of: 'queues', 'exchanges', 'all'"),
+        )
+    };
+    crate::model::ApplyTo::parse(name).ok_or_else(problem)
+}
+
+fn definition(json: &Json, path: impl Fn() -> String) -> Result<BTreeMap<String, Json>> {
+    let map = json.as_object().ok_or_else(|| invalid(format!("{}.definition", path()), "not an object"))?;
+    Ok(map.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+}
