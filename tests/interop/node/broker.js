@@ -9,6 +9,13 @@ const amqp = require('amqplib');
 
 const READY_MS = 30000;
 const DEFINITIONS = path.join(__dirname, '..', 'python', 'definitions.json');
+
+const running = new Set();
+
+/** Ends what a failed test left running, which would keep its file from ending. */
+function killAll() { for (const child of running) child.kill('SIGKILL'); }
+process.on('exit', killAll);
+
 /** Polls until `probe` gives a truthy value and returns it; fails at the deadline. */
 async function until(probe, what, deadlineMs = 10000) {
   const deadline = Date.now() + deadlineMs;
@@ -39,6 +46,8 @@ class Broker {
     });
     fs.closeSync(log);
     this.exited = once(this.process, 'exit');
+    running.add(this.process);
+    this.process.once('exit', () => running.delete(this.process));
     await until(() => {
       if (this.process.exitCode !== null) throw new Error(`the broker ended with ${this.process.exitCode}; see ${this.home}/log`);
       return fs.existsSync(ready);
@@ -61,4 +70,4 @@ class Broker {
   }
 }
 
-module.exports = { Broker, amqp, pause, until };
+module.exports = { Broker, amqp, killAll, pause, until };

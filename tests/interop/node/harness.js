@@ -6,7 +6,7 @@
 'use strict';
 const http = require('node:http');
 const { after } = require('node:test');
-const { Broker, amqp, pause, until } = require('./broker');
+const { Broker, amqp, killAll, pause, until } = require('./broker');
 
 const external = process.env.AMQP_URL;
 
@@ -67,6 +67,7 @@ function fetchText(url) {
 after(async () => {
   for (const connection of opened) await connection.close().catch(() => {});
   if (shared) await (await shared).stop();
+  killAll();
 });
 
 module.exports = { Broker, needsOwnBroker, until, pause, server, connect, unique, ready, holds, collect, bodies, fetchText, amqp };

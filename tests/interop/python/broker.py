@@ -59,3 +59,20 @@ class Broker:
     def import_definitions(self, path):
         subprocess.run([self.binary, "import", "--yes", str(path)], check=True, capture_output=True, timeout=60,
                        env={**os.environ, "ANYMQ_URL": f"http://127.0.0.1:{self.admin_port}"})
+
+
+class CommandBroker:
+    """A server that shell commands control: CRASH_START, CRASH_KILL and CRASH_STOP; AMQP_URL says where it listens."""
+
+    def __init__(self):
+        self.url = os.environ["AMQP_URL"]
+
+    def start(self):
+        subprocess.run(os.environ["CRASH_START"], shell=True, check=True, capture_output=True, timeout=120)
+        return self
+
+    def kill(self):
+        subprocess.run(os.environ["CRASH_KILL"], shell=True, check=True, capture_output=True, timeout=120)
+
+    def stop(self):
+        subprocess.run(os.environ["CRASH_STOP"], shell=True, check=True, capture_output=True, timeout=120)

@@ -9,29 +9,54 @@ from probe import DEFINITIONS, import_by_management
 
 
 @pytest.fixture(scope="session")
-def server():
-    """URL of the server under test, with the definitions imported."""
-    url = os.environ.get("AMQP_URL")
-    if url:
-        if os.environ.get("RABBITMQ_MANAGEMENT"):
-            import_by_management(os.environ["RABBITMQ_MANAGEMENT"])
-        yield url
+def shared_broker():
+    """The broker of the run, or None when testing a server that runs already."""
+    if os.environ.get("AMQP_URL"):
+        yield None
         return
     if not os.environ.get("ANYMQ_BIN"):
         pytest.exit("set ANYMQ_BIN to the binary, or AMQP_URL to a running server", returncode=2)
     broker = Broker().start()
     try:
         broker.import_definitions(DEFINITIONS)
-        yield broker.url
+        yield broker
     finally:
         broker.stop()
+
+
+@pytest.fixture(scope="session")
+def server(shared_broker):
+    """URL of the server under test, with the definitions imported."""
+    if shared_broker:
+        return shared_broker.url
+    if os.environ.get("RABBITMQ_MANAGEMENT"):
+        import_by_management(os.environ["RABBITMQ_MANAGEMENT"])
+    return os.environ["AMQP_URL"]
+
+
+@pytest.fixture(scope="session")
+def admin_url(shared_broker):
+    if not shared_broker:
+        pytest.skip("no admin address: set RABBITMQ_METRICS")
+    return f"http://127.0.0.1:{shared_broker.admin_port}"
+
+
+def start_own_broker():
+    if os.environ.get("AMQP_URL"):
+        pytest.skip("kills the broker: needs ANYMQ_BIN")
+    return Broker().start()
 
 
 @pytest.fixture
 def own_broker():
     """A broker of the test's own, that it may kill. Not available when testing a server that runs already."""
-    if os.environ.get("AMQP_URL"):
-        pytest.skip("kills the broker: needs ANYMQ_BIN")
-    broker = Broker().start()
+    broker = start_own_broker()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="module")
+def own_broker_of_module():
+    broker = start_own_broker()
     yield broker
     broker.kill()
