@@ -239,9 +239,15 @@ impl Log {
         Ok(())
     }
 
-    /// Locks the pending group for writing. Never waits for the disk.
+    /// Locks the pending group for writing. Never waits for the disk. While the writer lives, no other method of the
+    /// log may be called on the same thread: several take the same lock.
     pub fn writer(&self) -> Writer<'_> {
         Writer::new(&self.inner)
+    }
+
+    /// End of everything written so far, as [`Writer::end`] says it. Locks the pending group for a moment.
+    pub fn end(&self) -> Position {
+        self.inner.pending.lock().end()
     }
 
     /// Everything that ends at or before this position is on disk.

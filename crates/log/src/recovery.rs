@@ -288,6 +288,9 @@ impl Walk<'_> {
 
     /// Replays from `at`; where the segment ends. `end` is known from the next segment, if there is one.
     fn segment(&mut self, mut at: Position, end: Option<Position>) -> Result<Position, OpenError> {
+        if u64::from(at.offset()) > self.scan.size() {
+            return Err(self.corrupt(at, "the file is shorter than it was when the snapshot was taken"));
+        }
         let io = OpenError::io(self.path);
         loop {
             if end == Some(at) {

@@ -61,7 +61,10 @@ fn a_crash_while_recovering_changes_nothing() {
             if !disk.crashed() {
                 break;
             }
-            assert!(opened.is_ok() || matches!(opened, Err(OpenError::Io { .. })), "operation {op} then {at}");
+            assert!(
+                opened.is_ok() || matches!(opened, Err(OpenError::Io { .. })),
+                "operation {op} then {at}"
+            );
             drop(opened);
             recover(&written, &disk.after_crash(Loss::Random(at)), &format!("operation {op} then {at}"));
         }

@@ -1,6 +1,12 @@
 //! Tests of the log through its public API, on the faulty disk.
 
+#![allow(clippy::unwrap_used, reason = "in a test a failure is a panic")]
+
 mod common;
 mod crash;
+mod damage;
+mod faults;
 mod journal;
+mod reads;
+mod space;
 mod workload;

@@ -152,7 +152,8 @@ impl Written {
         let (log, memory) = open(disk, config)?;
         let left = self.check(&memory);
         for (_, at, body) in &left.moved {
-            let span = log.read(*at, 12 + body.len() as u32).expect("an archived frame that the journal points at");
+            let span =
+                log.read(*at, 12 + body.len() as u32).expect("an archived frame that the journal points at");
             let frame = log.frames(*at, &span).next().expect("one frame").expect("it verifies");
             assert_eq!((frame.kind, frame.body), (9, &body[..]));
         }
