@@ -84,7 +84,8 @@ pub struct Snippet {
 }
 
 impl Snippet {
-    pub(super) fn of(payload: &[u8]) -> Self {
+    /// The snippet of `payload`.
+    pub(crate) fn of(payload: &[u8]) -> Self {
         let len = payload.len().min(16);
         let mut bytes = [0; 16];
         bytes[..len].copy_from_slice(&payload[..len]);

@@ -6,6 +6,15 @@ use super::args::{Arg, read_bits, write_bits};
 use super::frame::{MethodRef, encode_method};
 use super::{CLASS_BASIC, WireError};
 
+/// A method that can be written.
+pub trait Encode {
+    /// Appends the method as a whole frame.
+    ///
+    /// # Panics
+    /// If a short string is beyond 255 bytes: who names things checks their length first.
+    fn encode(&self, channel: u16, out: &mut Vec<u8>);
+}
+
 /// Defines the structs of one class: `id "dotted.name" Struct<'a> { fields } [bits] { fields after the bits };`
 ///
 /// Consecutive bits share octets (section 4.2.5.2); no method has more than one run of them, nor more than eight.
@@ -68,12 +77,10 @@ macro_rules! methods {
                     $($after: pool.sample(stringify!($after)),)*
                 }
             }
+        }
 
-            /// Appends the method as a whole frame.
-            ///
-            /// # Panics
-            /// If a short string is beyond 255 bytes.
-            pub fn encode(&self, channel: u16, out: &mut Vec<u8>) {
+        impl $(<$lt>)? Encode for $Method $(<$lt>)? {
+            fn encode(&self, channel: u16, out: &mut Vec<u8>) {
                 encode_method(channel, $class, $id, out, |out| {
                     $(self.$before.write(out);)*
                     write_bits([$(self.$bit),*], out);
@@ -110,16 +117,6 @@ macro_rules! method_enum {
                 }
             }
 
-            /// Appends the method as a whole frame.
-            ///
-            /// # Panics
-            /// If a short string is beyond 255 bytes.
-            pub fn encode(&self, channel: u16, out: &mut Vec<u8>) {
-                match self {
-                    $(Method::$Variant(method) => method.encode(channel, out),)*
-                }
-            }
-
             /// One of each method, with values drawn from `pool`.
             #[cfg(test)]
             pub(super) fn samples(pool: &'a crate::wire::tests::Pool) -> Vec<Method<'a>> {
@@ -137,6 +134,14 @@ macro_rules! method_enum {
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Method::$Variant(_) => $class::$Method::NAME,)*
+                }
+            }
+        }
+
+        impl Encode for Method<'_> {
+            fn encode(&self, channel: u16, out: &mut Vec<u8>) {
+                match self {
+                    $(Method::$Variant(method) => method.encode(channel, out),)*
                 }
             }
         }

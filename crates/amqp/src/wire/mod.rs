@@ -19,9 +19,9 @@ mod frame;
 pub mod methods;
 
 pub use content::{ContentHeader, Deliver, encode_body, encode_content};
-pub use error::{ReplyCode, WireError};
+pub use error::{ReplyCode, Snippet, WireError};
 pub use frame::{Frame, MethodRef, Payload, encode_heartbeat, parse_frame};
-pub use methods::Method;
+pub use methods::{Encode, Method};
 
 /// What a 0-9-1 client sends first.
 pub const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\x00\x00\x09\x01";

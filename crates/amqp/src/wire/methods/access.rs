@@ -1,6 +1,6 @@
 //! Class 30, `access`: tickets of AMQP 0-8, which some clients still ask for.
 
-use super::{Arg, WireError, encode_method, read_bits, write_bits};
+use super::{Arg, Encode, WireError, encode_method, read_bits, write_bits};
 
 methods! { 30:
     /// Client: asks for a ticket.

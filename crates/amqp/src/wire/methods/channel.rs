@@ -1,6 +1,6 @@
 //! Class 20, `channel`.
 
-use super::{Arg, WireError, encode_method, read_bits, write_bits};
+use super::{Arg, Encode, WireError, encode_method, read_bits, write_bits};
 
 methods! { 20:
     /// Client: opens this channel.

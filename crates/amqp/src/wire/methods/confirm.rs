@@ -1,6 +1,6 @@
 //! Class 85, `confirm` (RabbitMQ): publisher confirms.
 
-use super::{WireError, encode_method, read_bits, write_bits};
+use super::{Encode, WireError, encode_method, read_bits, write_bits};
 
 methods! { 85:
     /// Client: confirm what I publish on this channel.

@@ -2,7 +2,7 @@
 
 use anymq_types::value::TableRef;
 
-use super::{Arg, WireError, encode_method, read_bits, write_bits};
+use super::{Arg, Encode, WireError, encode_method, read_bits, write_bits};
 
 methods! { 40:
     /// Client: creates or checks an exchange.

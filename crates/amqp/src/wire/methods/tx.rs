@@ -1,6 +1,6 @@
 //! Class 90, `tx`.
 
-use super::{WireError, encode_method, read_bits, write_bits};
+use super::{Encode, WireError, encode_method, read_bits, write_bits};
 
 methods! { 90:
     /// Client: makes the channel transactional.

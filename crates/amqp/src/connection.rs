@@ -1,0 +1,438 @@
+//! One connection's task: the socket, the timer and the hall's outbox around the state machines.
+//!
+//! The task owns no buffers while idle. It reads into a buffer of its thread and keeps only the part of a frame that has
+//! no end yet; it encodes into a buffer of its thread and keeps only what the socket did not take.
+
+mod input;
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use anymq_broker::{Event, Principal};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinHandle;
+use tokio::time::Sleep;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::errors::AmqpError;
+use crate::handshake::{Handshake, Step};
+use crate::session::{Next, OUTPUT_BYTES_MAX, Session};
+use crate::wire::methods::connection;
+use crate::wire::{Encode, Payload, ReplyCode, encode_heartbeat, parse_frame};
+
+/// How long a client may take to answer `connection.close`, or to close its socket.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Rounds of reading and writing before other tasks of the thread get their turn.
+const ROUNDS_MAX: u32 = 16;
+
+/// A thread's output buffer is not kept beyond this capacity, in bytes.
+const KEPT_OUTPUT_MAX: usize = 1 << 20;
+
+/// Idle half intervals after which a peer counts as gone: two heartbeat intervals.
+const IDLE_TICKS_MAX: u8 = 4;
+
+thread_local! {
+    /// The output buffer of whichever connection this thread is serving.
+    static OUTPUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+type Verification = JoinHandle<anymq_broker::Result<Principal>>;
+
+/// How far a connection is.
+enum Stage {
+    Handshake(Box<Handshake>),
+    /// The login is being verified.
+    Verifying(Box<Handshake>, Verification),
+    Open(Box<Session>),
+    /// New credentials are being verified.
+    Renewing(Box<Session>, Verification),
+    /// We sent `connection.close`: everything but the answer is passed over.
+    Leaving,
+    /// Nothing more to say: the rest of the input is passed over until the client closes its side.
+    Lingering,
+    Done,
+}
+
+/// A connection's task.
+pub(crate) struct Connection<S, F> {
+    stream: S,
+    stage: Stage,
+    /// Output, of which the first `sent` bytes have left.
+    out: Vec<u8>,
+    sent: usize,
+    /// Input whose end has not come.
+    partial: Vec<u8>,
+    events: Vec<Event>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Half the heartbeat interval, once open; none if there is no heartbeat.
+    tick: Option<Duration>,
+    idle_ticks: u8,
+    has_written: bool,
+    has_shut_down: bool,
+    stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// Called when the login has succeeded.
+    on_login: Option<F>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
+    /// A connection that has `handshake_timeout` to open.
+    pub(crate) fn new(
+        stream: S,
+        handshake: Handshake,
+        handshake_timeout: Duration,
+        stopping: &CancellationToken,
+        on_login: F,
+    ) -> Self {
+        Connection {
+            stream,
+            stage: Stage::Handshake(Box::new(handshake)),
+            out: Vec::new(),
+            sent: 0,
+            partial: Vec::new(),
+            events: Vec::new(),
+            timer: Some(Box::pin(tokio::time::sleep(handshake_timeout))),
+            tick: None,
+            idle_ticks: 0,
+            has_written: false,
+            has_shut_down: false,
+            stopping: Some(Box::pin(stopping.clone().cancelled_owned())),
+            on_login: Some(on_login),
+        }
+    }
+
+    /// Runs until the socket is closed.
+    pub(crate) async fn run(mut self) {
+        poll_fn(|cx| self.poll(cx)).await;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.out.capacity() == 0 {
+            self.out = OUTPUT.take();
+        }
+        let poll = self.poll_rounds(cx);
+        if self.out.is_empty() {
+            let out = std::mem::take(&mut self.out);
+            if out.capacity() <= KEPT_OUTPUT_MAX {
+                OUTPUT.set(out);
+            }
+        }
+        poll
+    }
+
+    fn poll_rounds(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..ROUNDS_MAX {
+            let mut progress = self.poll_stopping(cx);
+            progress |= self.poll_timer(cx);
+            progress |= self.poll_verification(cx);
+            progress |= self.poll_events(cx);
+            progress |= self.poll_input(cx);
+            match self.poll_output(cx) {
+                Poll::Ready(Ok(more)) => progress |= more,
+                Poll::Ready(Err(_)) => self.stage = Stage::Done,
+                Poll::Pending => {}
+            }
+            if matches!(self.stage, Stage::Done) {
+                return Poll::Ready(());
+            }
+            if !progress {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Shutdown of the server: clients are told, and get a moment to answer.
+    fn poll_stopping(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(stopping) = &mut self.stopping else { return false };
+        if stopping.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.stopping = None;
+        match self.stage {
+            Stage::Open(_) | Stage::Renewing(..) => {
+                let text = "broker forced connection closure with reason 'shutdown'";
+                self.fail(AmqpError::new(ReplyCode::CONNECTION_FORCED, text));
+            }
+            Stage::Handshake(_) | Stage::Verifying(..) => self.linger(),
+            Stage::Leaving | Stage::Lingering | Stage::Done => {}
+        }
+        true
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(timer) = &mut self.timer else { return false };
+        if timer.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        let Some(tick) = self.tick.filter(|_| matches!(self.stage, Stage::Open(_) | Stage::Renewing(..)))
+        else {
+            self.stage = Stage::Done;
+            return true;
+        };
+        timer.set(tokio::time::sleep(tick));
+        if !std::mem::take(&mut self.has_written) && self.out.is_empty() {
+            encode_heartbeat(&mut self.out);
+        }
+        self.idle_ticks += 1;
+        if !self.takes_input() {
+            // What is not read cannot be missed.
+            self.idle_ticks = 0;
+        } else if self.idle_ticks > IDLE_TICKS_MAX {
+            tracing::info!("missed heartbeats from client");
+            self.stage = Stage::Done;
+        }
+        true
+    }
+
+    fn poll_verification(&mut self, cx: &mut Context<'_>) -> bool {
+        let (Stage::Verifying(_, verification) | Stage::Renewing(_, verification)) = &mut self.stage else {
+            return false;
+        };
+        let Poll::Ready(joined) = Pin::new(verification).poll(cx) else { return false };
+        let result = joined
+            .unwrap_or_else(|_| Err(anymq_broker::Error::unavailable("the login could not be verified")));
+        let done = match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Verifying(mut handshake, _) => {
+                let done = handshake.logged_in(result, &mut self.out);
+                if done.is_ok()
+                    && let Some(on_login) = self.on_login.take()
+                {
+                    on_login();
+                }
+                self.stage = Stage::Handshake(handshake);
+                done
+            }
+            Stage::Renewing(mut session, _) => {
+                let done = session.secret_updated(result.map(|_| ()), &mut self.out);
+                self.stage = Stage::Open(session);
+                done
+            }
+            other => {
+                self.stage = other;
+                Ok(())
+            }
+        };
+        match done {
+            Ok(()) => self.resume(),
+            Err(error) => self.fail(error),
+        }
+        true
+    }
+
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> bool {
+        let (Stage::Open(session) | Stage::Renewing(session, _)) = &mut self.stage else { return false };
+        if self.out.len() - self.sent >= OUTPUT_BYTES_MAX {
+            return false;
+        }
+        if session.hall().outbox().poll(cx, &mut self.events).is_pending() {
+            return false;
+        }
+        if let Err(error) = session.events(&mut self.events, &mut self.out) {
+            self.fail(error);
+        }
+        true
+    }
+
+    /// Writes what there is. Ready with whether events wait that could not be written before.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<bool>> {
+        while self.sent < self.out.len() {
+            let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(cx, &self.out[self.sent..])?
+            else {
+                self.compact();
+                return Poll::Pending;
+            };
+            if written == 0 {
+                return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
+            }
+            self.sent += written;
+            self.has_written = true;
+        }
+        self.out.clear();
+        self.sent = 0;
+        match &mut self.stage {
+            Stage::Open(session) | Stage::Renewing(session, _) => {
+                session.written();
+                let mut more = false;
+                if session.has_events() {
+                    more = true;
+                    if let Err(error) = session.events(&mut self.events, &mut self.out) {
+                        self.fail(error);
+                    }
+                    more &= !self.out.is_empty();
+                }
+                Poll::Ready(Ok(more))
+            }
+            Stage::Lingering if !self.has_shut_down => {
+                std::task::ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+                self.has_shut_down = true;
+                Poll::Ready(Ok(true))
+            }
+            _ => Poll::Ready(Ok(false)),
+        }
+    }
+
+    /// Drops output that has left, once it is most of the buffer.
+    fn compact(&mut self) {
+        if self.sent > self.out.len() / 2 {
+            self.out.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+
+    /// Takes in frames from `buf`; how many bytes they were.
+    fn input(&mut self, buf: &[u8]) -> usize {
+        let mut at = 0;
+        while self.step(buf, &mut at) {}
+        at
+    }
+
+    /// Takes one step with `buf` from byte `at` on; whether there may be another.
+    fn step(&mut self, buf: &[u8], at: &mut usize) -> bool {
+        match &mut self.stage {
+            Stage::Handshake(handshake) => match handshake.input(&buf[*at..], &mut self.out) {
+                Ok((len, step)) => {
+                    *at += len;
+                    len > 0 && self.take_step(step)
+                }
+                Err(error) => self.fail_at(error, buf, at),
+            },
+            Stage::Open(session) => match session.input(buf, at, &mut self.out) {
+                Ok(Next::Continue) => false,
+                Ok(next) => self.take_next(next),
+                Err(error) => self.fail_at(error, buf, at),
+            },
+            Stage::Verifying(..) | Stage::Renewing(..) => false,
+            Stage::Leaving => match parse_frame(&buf[*at..], 0) {
+                Ok(None) => false,
+                Ok(Some((frame, len))) => {
+                    *at += len;
+                    self.left(&frame.payload)
+                }
+                Err(error) => self.fail_at(error.into(), buf, at),
+            },
+            Stage::Lingering | Stage::Done => {
+                *at = buf.len();
+                false
+            }
+        }
+    }
+
+    fn take_step(&mut self, step: Step) -> bool {
+        match step {
+            Step::Continue => return true,
+            Step::Verify(login) => {
+                let Stage::Handshake(handshake) = std::mem::replace(&mut self.stage, Stage::Done) else {
+                    return false;
+                };
+                let (broker, peer) = handshake.parties();
+                let verification = tokio::task::spawn_blocking(move || login.verify(&broker, peer));
+                self.stage = Stage::Verifying(handshake, verification);
+                return true;
+            }
+            Step::Open(session) => {
+                let heartbeat = match &self.stage {
+                    Stage::Handshake(handshake) => handshake.heartbeat(),
+                    _ => 0,
+                };
+                self.tick = (heartbeat > 0).then(|| Duration::from_millis(u64::from(heartbeat) * 500));
+                self.timer = self.tick.map(|tick| Box::pin(tokio::time::sleep(tick)));
+                self.stage = Stage::Open(session);
+                return true;
+            }
+            Step::Close => connection::CloseOk {}.encode(0, &mut self.out),
+            Step::Refuse => {}
+        }
+        self.linger();
+        true
+    }
+
+    fn take_next(&mut self, next: Next) -> bool {
+        match next {
+            Next::Continue => {}
+            Next::Close => {
+                // The hall's session ends before the answer: what was exclusive is gone when the client hears it.
+                self.linger();
+                connection::CloseOk {}.encode(0, &mut self.out);
+            }
+            Next::UpdateSecret(secret) => {
+                let Stage::Open(session) = std::mem::replace(&mut self.stage, Stage::Done) else {
+                    return false;
+                };
+                let (broker, peer, user) = session.parties();
+                let verification =
+                    tokio::task::spawn_blocking(move || broker.authenticate(&user, &secret, peer));
+                self.stage = Stage::Renewing(session, verification);
+            }
+        }
+        true
+    }
+
+    /// A frame after we sent `connection.close`.
+    fn left(&mut self, payload: &Payload<'_>) -> bool {
+        if let Payload::Method(method) = payload {
+            match method.key() {
+                connection::CloseOk::KEY => self.linger(),
+                // Both closed at the same time.
+                connection::Close::KEY => connection::CloseOk {}.encode(0, &mut self.out),
+                _ => {}
+            }
+        }
+        true
+    }
+
+    fn fail_at(&mut self, error: AmqpError, buf: &[u8], at: &mut usize) -> bool {
+        if error.out_of_step {
+            *at = buf.len();
+        }
+        self.fail(error);
+        true
+    }
+
+    /// Sends `connection.close`; ends the hall's session.
+    fn fail(&mut self, error: AmqpError) {
+        tracing::info!(code = error.code.0, error = %error.text, "connection error");
+        let is_silent = match &self.stage {
+            Stage::Handshake(handshake) => {
+                error.code == ReplyCode::ACCESS_REFUSED && !handshake.wants_failure_close()
+            }
+            Stage::Leaving | Stage::Lingering | Stage::Done => true,
+            _ => false,
+        };
+        if is_silent || error.out_of_step {
+            self.linger();
+        } else {
+            self.stage = Stage::Leaving;
+            self.timer = Some(Box::pin(tokio::time::sleep(LEAVE_TIMEOUT)));
+        }
+        if !is_silent {
+            let (class_id, method_id) = error.method;
+            let reply_text = error.reply_text();
+            connection::Close { reply_code: error.code.0, reply_text: &reply_text, class_id, method_id }
+                .encode(0, &mut self.out);
+        }
+    }
+
+    /// Says no more once the output is out, and waits for the client to close its side.
+    fn linger(&mut self) {
+        self.stage = Stage::Lingering;
+        self.timer = Some(Box::pin(tokio::time::sleep(LEAVE_TIMEOUT)));
+    }
+
+    fn takes_input(&mut self) -> bool {
+        match &mut self.stage {
+            Stage::Open(session) => {
+                self.out.len() - self.sent < 4 * OUTPUT_BYTES_MAX && session.takes_input()
+            }
+            Stage::Verifying(..) | Stage::Renewing(..) | Stage::Done => false,
+            Stage::Handshake(_) | Stage::Leaving | Stage::Lingering => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

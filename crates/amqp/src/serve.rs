@@ -1,0 +1,57 @@
+//! Where connections come in.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anymq_broker::Broker;
+use anymq_net::{Accepted, Lifecycle, Listener};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::handshake::{Handshake, Peer};
+
+/// Serves every connection that `listener` accepts, until `life` is stopping.
+pub fn serve(listener: Listener, broker: Broker, config: Config, life: &Lifecycle) {
+    let config = Arc::new(config);
+    let stopping = life.stopping().clone();
+    listener.serve(life, move |accepted| {
+        let (broker, config, stopping) = (broker.clone(), config.clone(), stopping.clone());
+        serve_accepted(accepted, broker, config, stopping)
+    });
+}
+
+async fn serve_accepted(
+    accepted: Accepted,
+    broker: Broker,
+    config: Arc<Config>,
+    stopping: CancellationToken,
+) {
+    let Accepted { stream, peer, local, tls, admission } = accepted;
+    let certificate = tls.as_ref().and_then(|tls| tls.client_cert.as_ref());
+    let peer = Peer {
+        address: peer,
+        local,
+        tls: tls.is_some(),
+        certificate_user: certificate
+            .map(|cert| cert.common_name.clone().unwrap_or_else(|| cert.subject.clone())),
+    };
+    let timeout = config.handshake_timeout;
+    let handshake = Handshake::new(broker, config, peer);
+    Connection::new(stream, handshake, timeout, &stopping, move || admission.logged_in()).run().await;
+}
+
+/// Serves one client over any stream, until it ends or `stopping` is cancelled. For tests and simulation.
+pub async fn serve_stream(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    broker: Broker,
+    config: Arc<Config>,
+    stopping: CancellationToken,
+) {
+    let peer = Peer { address: peer, local: peer, tls: false, certificate_user: None };
+    let timeout = config.handshake_timeout;
+    let handshake = Handshake::new(broker, config, peer);
+    Connection::new(stream, handshake, timeout, &stopping, || ()).run().await;
+}

@@ -1,0 +1,407 @@
+//! An open connection as a state machine: bytes and events in, bytes out. No I/O, no clock of its own.
+//!
+//! A socket read is decoded whole. Publishes are collected into a chunk of records per channel and settlements into a
+//! list; both are handed to the hall when the read is done, or before anything else is asked of it. What must wait for
+//! the disk waits in its channel; the other channels go on.
+
+mod cx;
+mod flush;
+mod publish;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anymq_broker::{Broker, Delivery, Event, Session as Hall};
+use anymq_types::Millis;
+
+pub(crate) use self::cx::{Cx, Link};
+use crate::channel::{Channel, State};
+use crate::config::Config;
+use crate::errors::{AmqpError, Result};
+use crate::handlers;
+use crate::wire::methods::{basic, channel, connection};
+use crate::wire::{ContentHeader, Encode, Frame, Method, MethodRef, Payload, Snippet, parse_frame};
+
+/// Output of one connection beyond which no more deliveries are encoded, in bytes.
+pub(crate) const OUTPUT_BYTES_MAX: usize = 256 << 10;
+
+/// Output held back on one channel beyond which the connection takes no more input, in bytes.
+const HELD_BYTES_MAX: usize = 1 << 20;
+
+/// What the connection must do because of what it read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Go on.
+    Continue,
+    /// The client closed the connection.
+    Close,
+    /// Prove these credentials again, then call [`Session::secret_updated`].
+    UpdateSecret(Vec<u8>),
+}
+
+/// An open connection.
+pub(crate) struct Session {
+    broker: Broker,
+    peer: SocketAddr,
+    hall: Hall,
+    config: Arc<Config>,
+    link: Link,
+    channels: HashMap<u16, Box<Channel>>,
+    /// Channels with messages or settlements to hand over.
+    dirty: Vec<u16>,
+    /// Channels that wait for the disk.
+    waiting: Vec<u16>,
+    /// What the hall has told and is not told on.
+    events: VecDeque<Event>,
+    /// Bytes of records encoded and not yet reported as written.
+    unwritten: usize,
+    /// Channel numbers and this make tokens.
+    tokens: u64,
+    /// Bytes of messages of which parts are still to come.
+    assembling: usize,
+    now: Millis,
+    /// Told the client that it is blocked.
+    blocked: bool,
+    /// The client has published: alarms concern it.
+    publishes: bool,
+}
+
+impl Session {
+    /// A session over an open hall session.
+    pub(crate) fn new(broker: Broker, peer: SocketAddr, hall: Hall, config: Arc<Config>, link: Link) -> Self {
+        Session {
+            broker,
+            peer,
+            hall,
+            config,
+            link,
+            channels: HashMap::new(),
+            dirty: Vec::new(),
+            waiting: Vec::new(),
+            events: VecDeque::new(),
+            unwritten: 0,
+            tokens: 0,
+            assembling: 0,
+            now: Millis(0),
+            blocked: false,
+            publishes: false,
+        }
+    }
+
+    /// The hall's side.
+    pub(crate) fn hall(&self) -> &Hall {
+        &self.hall
+    }
+
+    /// What is needed to verify new credentials.
+    pub(crate) fn parties(&self) -> (Broker, SocketAddr, String) {
+        (self.broker.clone(), self.peer, self.hall.user().to_owned())
+    }
+
+    /// Takes in whole frames from byte `at` of `buf`, which it moves on; what to do next.
+    ///
+    /// # Errors
+    /// Whatever closes the connection.
+    pub(crate) fn input(&mut self, buf: &[u8], at: &mut usize, out: &mut Vec<u8>) -> Result<Next> {
+        self.now = self.hall.bounds().now;
+        let mut next = Next::Continue;
+        while next == Next::Continue {
+            let rest = &buf[*at..];
+            let Some((frame, len)) = parse_frame(rest, self.link.frame_max)? else { break };
+            *at += len;
+            if let Payload::Method(method) = frame.payload
+                && method.key() == basic::Publish::KEY
+                && let Some(more) = self.publish_at_once(frame.channel, &method, &rest[len..], out)?
+            {
+                *at += more;
+                continue;
+            }
+            next = self.frame(&frame, out)?;
+        }
+        self.hand_over(out)?;
+        self.release(out);
+        Ok(next)
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<Next> {
+        if frame.channel == 0 {
+            return match &frame.payload {
+                Payload::Heartbeat => Ok(Next::Continue),
+                Payload::Method(method) => self.connection_method(method, out),
+                Payload::Header(_) | Payload::Body(_) => Err(unexpected(&frame.payload)),
+            };
+        }
+        if matches!(frame.payload, Payload::Heartbeat) {
+            return Err(unexpected(&frame.payload));
+        }
+        let number = frame.channel;
+        self.ensure_channel(number)?;
+        let result = match &frame.payload {
+            Payload::Method(method) => self.channel_method(number, method, out),
+            Payload::Header(header) => self.content_header(number, header, out),
+            Payload::Body(body) => self.content_body(number, body, out),
+            Payload::Heartbeat => Ok(()),
+        };
+        self.after_channel(number, result, out)?;
+        Ok(Next::Continue)
+    }
+
+    /// A frame on a number not in use makes a channel, if there may be one more.
+    fn ensure_channel(&mut self, number: u16) -> Result<()> {
+        if self.channels.contains_key(&number) {
+            return Ok(());
+        }
+        let (count, max) = (self.channels.len(), self.link.channel_max);
+        if max != 0 && count >= usize::from(max) {
+            return Err(AmqpError::not_allowed(format!(
+                "number of channels opened ({count}) has reached the negotiated channel_max ({max})"
+            )));
+        }
+        self.channels.insert(number, Box::new(Channel::new()));
+        Ok(())
+    }
+
+    /// Closes a channel that failed with a soft error, and takes one that is over out of the map.
+    fn after_channel(&mut self, number: u16, result: Result<()>, out: &mut Vec<u8>) -> Result<()> {
+        if let Err(error) = result {
+            self.fail_channel(number, error, out)?;
+        }
+        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        if channel.waits() && !channel.is_waiting {
+            channel.is_waiting = true;
+            self.waiting.push(number);
+        }
+        self.remove_if_over(number);
+        Ok(())
+    }
+
+    fn remove_if_over(&mut self, number: u16) {
+        let over = |channel: &Channel| channel.state == State::Closed && channel.gate.is_open();
+        if self.channels.get(&number).is_some_and(|channel| over(channel)) {
+            self.channels.remove(&number);
+            self.tell_channels();
+        }
+    }
+
+    /// Lets the hall know how many channels there are, for operators.
+    fn tell_channels(&self) {
+        self.hall.set_channels(u32::try_from(self.channels.len()).unwrap_or(u32::MAX));
+    }
+
+    /// Sends `channel.close`; hard errors go on to the connection.
+    fn fail_channel(&mut self, number: u16, error: AmqpError, out: &mut Vec<u8>) -> Result<()> {
+        if !error.code.is_soft() {
+            return Err(error);
+        }
+        let Some(mut cx) = self.cx(number, out) else { return Ok(()) };
+        if matches!(cx.channel.state, State::Closing | State::Closed) {
+            return Ok(());
+        }
+        tracing::info!(connection = %cx.hall.id(), channel = number, code = error.code.0, error = %error.text, "channel error");
+        cx.leave(State::Closing);
+        let (class_id, method_id) = error.method;
+        let reply_text = error.reply_text();
+        cx.reply(&channel::Close { reply_code: error.code.0, reply_text: &reply_text, class_id, method_id });
+        Ok(())
+    }
+
+    fn connection_method(&mut self, method: &MethodRef<'_>, out: &mut Vec<u8>) -> Result<Next> {
+        self.hand_over(out)?;
+        match method.decode()? {
+            Method::ConnectionClose(_) => Ok(Next::Close),
+            Method::ConnectionUpdateSecret(update) => Ok(Next::UpdateSecret(update.new_secret.to_vec())),
+            other => Err(AmqpError::channel_error("unexpected method in connection state running")
+                .at((other.key() >> 16) as u16, other.key() as u16)),
+        }
+    }
+
+    /// The credentials of `connection.update-secret` were proved, or not.
+    pub(crate) fn secret_updated(
+        &mut self,
+        result: anymq_broker::Result<()>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        match result {
+            Ok(()) => {
+                connection::UpdateSecretOk {}.encode(0, out);
+                Ok(())
+            }
+            Err(_) => Err(AmqpError::not_allowed("New secret was refused by one of the backends")
+                .at(connection::UpdateSecret::CLASS_ID, connection::UpdateSecret::METHOD_ID)),
+        }
+    }
+
+    fn channel_method(&mut self, number: u16, raw: &MethodRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+        let is_settlement = matches!(raw.key(), basic::Ack::KEY | basic::Nack::KEY | basic::Reject::KEY);
+        if !is_settlement && raw.key() != basic::Publish::KEY {
+            self.hand_over(out)?;
+        }
+        let Some(mut cx) = self.cx(number, out) else { return Ok(()) };
+        let at_fault = |error: AmqpError| error.at(raw.class_id, raw.method_id);
+        match cx.channel.state {
+            State::Closing | State::Closed => {
+                match raw.key() {
+                    channel::CloseOk::KEY => cx.channel.forget(State::Closed),
+                    channel::Close::KEY => cx.reply(&channel::CloseOk {}),
+                    _ => {}
+                }
+                return Ok(());
+            }
+            State::Starting if raw.key() != channel::Open::KEY => {
+                return Err(at_fault(AmqpError::channel_error("expected 'channel.open'")));
+            }
+            State::Starting | State::Open => {}
+        }
+        if let Some(content) = &cx.channel.content {
+            return Err(content.unexpected());
+        }
+        let method = raw.decode()?;
+        handlers::dispatch(&mut cx, method).map_err(at_fault)?;
+        if !cx.channel.is_dirty && cx.channel.settlements.outcome.is_some() {
+            cx.channel.is_dirty = true;
+            self.dirty.push(number);
+        }
+        if raw.key() == channel::Open::KEY {
+            self.tell_channels();
+        }
+        Ok(())
+    }
+
+    /// Everything a handler needs of channel `number`.
+    fn cx<'a>(&'a mut self, number: u16, out: &'a mut Vec<u8>) -> Option<Cx<'a>> {
+        let channel = self.channels.get_mut(&number)?;
+        Some(Cx {
+            hall: &self.hall,
+            config: &self.config,
+            link: &self.link,
+            events: &mut self.events,
+            unwritten: &mut self.unwritten,
+            tokens: &mut self.tokens,
+            assembling: &mut self.assembling,
+            now: self.now,
+            number,
+            channel,
+            out,
+        })
+    }
+
+    /// Takes the hall's events and writes them, as far as there is room for output.
+    ///
+    /// # Errors
+    /// If somebody closed this connection.
+    pub(crate) fn events(&mut self, new: &mut Vec<Event>, out: &mut Vec<u8>) -> Result<()> {
+        self.events.extend(new.drain(..));
+        self.release(out);
+        self.block(out);
+        while out.len() < OUTPUT_BYTES_MAX
+            && self.unwritten < 4 * OUTPUT_BYTES_MAX
+            && let Some(event) = self.events.pop_front()
+        {
+            match event {
+                Event::Delivery(delivery) => match self.cx(channel_of(delivery.token), out) {
+                    Some(mut cx) => cx.deliver(&delivery),
+                    None => self.drop_delivery(&delivery),
+                },
+                Event::Fetched { token, message } => match (self.cx(channel_of(token), out), message) {
+                    (Some(mut cx), message) => cx.fetched(token, message),
+                    (None, Some((delivery, _))) => self.drop_delivery(&delivery),
+                    (None, None) => {}
+                },
+                Event::Cancelled { token } => {
+                    if let Some(mut cx) = self.cx(channel_of(token), out) {
+                        cx.cancelled(token);
+                    }
+                }
+                Event::Close { reason } => {
+                    return Err(AmqpError::new(crate::wire::ReplyCode::CONNECTION_FORCED, reason));
+                }
+            }
+        }
+        self.release(out);
+        Ok(())
+    }
+
+    /// There are events that could be written now.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    fn drop_delivery(&self, delivery: &Delivery) {
+        self.hall.outbox().written(delivery.records.len());
+    }
+
+    /// All output has left: the hall may hand over as much again.
+    pub(crate) fn written(&mut self) {
+        let held: usize =
+            self.waiting.iter().filter_map(|n| self.channels.get(n)).map(|c| c.gate.len()).sum();
+        // What is held back is still here, even if the socket is empty.
+        if held < OUTPUT_BYTES_MAX && self.unwritten > 0 {
+            self.hall.outbox().written(std::mem::take(&mut self.unwritten));
+        }
+    }
+
+    /// Whether the socket may be read: not while publishers are held back, the journal is behind, or too much output
+    /// waits for the disk.
+    pub(crate) fn takes_input(&mut self) -> bool {
+        let held = |n: &u16| self.channels.get(n).is_some_and(|channel| channel.gate.len() > HELD_BYTES_MAX);
+        let behind = self.publishes && self.hall.congested();
+        !(self.blocked || behind || self.waiting.iter().any(held))
+    }
+
+    /// Tells a publisher that it is blocked, or no longer.
+    fn block(&mut self, out: &mut Vec<u8>) {
+        if !self.publishes {
+            return;
+        }
+        let alarms = self.hall.alarms();
+        if alarms.any() != self.blocked {
+            self.blocked = alarms.any();
+            match (self.link.wants_blocked, self.blocked) {
+                (true, true) => connection::Blocked { reason: &alarms.reason() }.encode(0, out),
+                (true, false) => connection::Unblocked {}.encode(0, out),
+                (false, _) => {}
+            }
+        }
+    }
+}
+
+/// The channel of a token made by [`Cx::token`].
+fn channel_of(token: u64) -> u16 {
+    (token >> 48) as u16
+}
+
+/// A frame of a kind that has no place on its channel; told as RabbitMQ tells it.
+fn unexpected(payload: &Payload<'_>) -> AmqpError {
+    AmqpError::unexpected_frame(match payload {
+        Payload::Body(body) => format!("type 3, {}", Snippet::of(body)),
+        Payload::Header(header) => {
+            format!("type 2, a content header of {} bytes of properties", header.props.len())
+        }
+        Payload::Method(_) => "type 1, a method".to_owned(),
+        Payload::Heartbeat => format!("type 8, {}", Snippet::of(&[])),
+    })
+}
+
+impl Session {
+    fn content_header(&mut self, number: u16, header: &ContentHeader<'_>, out: &mut Vec<u8>) -> Result<()> {
+        let Some(mut cx) = self.cx(number, out) else { return Ok(()) };
+        if cx.is_content_ignored()? {
+            return Ok(());
+        }
+        let complete = cx.content_header(header)?;
+        if complete { self.message_complete(number, out) } else { Ok(()) }
+    }
+
+    fn content_body(&mut self, number: u16, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let Some(mut cx) = self.cx(number, out) else { return Ok(()) };
+        if cx.is_content_ignored()? {
+            return Ok(());
+        }
+        let complete = cx.content_body(body)?;
+        if complete { self.message_complete(number, out) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! Messages on their way in: the fast path for those that are whole in one read, and the end of the slow one.
+
+use anymq_broker::PublishBatch;
+
+use super::{Cx, Session};
+use crate::channel::content::Content;
+use crate::channel::{Mandatory, State};
+use crate::convert::{self, Envelope, Head};
+use crate::errors::{AmqpError, Result};
+use crate::wire::methods::basic;
+use crate::wire::{ContentHeader, MethodRef, Payload, ReplyCode, parse_frame};
+
+/// A channel's messages are handed over at this size, in bytes, even if the socket read has more.
+const BATCH_BYTES_MAX: usize = 256 << 10;
+
+impl Session {
+    /// Takes a `basic.publish` whose header and body directly follow in `rest`: no copy but the one into the chunk.
+    /// How many bytes of `rest` it took; `None` if the message has to go the slow way.
+    pub(super) fn publish_at_once(
+        &mut self,
+        number: u16,
+        method: &MethodRef<'_>,
+        rest: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Option<usize>> {
+        let Some(publish) = basic::Publish::decode(method.args).ok().filter(|publish| !publish.immediate)
+        else {
+            return Ok(None);
+        };
+        let Some((header, body, len)) = following(number, rest, self.link.frame_max) else { return Ok(None) };
+        let Some(mut cx) = self.cx(number, out) else { return Ok(None) };
+        if cx.channel.state != State::Open || cx.channel.content.is_some() {
+            return Ok(None);
+        }
+        let envelope =
+            Envelope { exchange: publish.exchange.as_bytes(), routing_key: publish.routing_key.as_bytes() };
+        let result = cx
+            .add_message(publish.mandatory, |cx, chunk| {
+                let head = convert::encode_head(envelope, &header, &cx.publisher(), chunk)?;
+                chunk.extend_from_slice(body);
+                Ok(head)
+            })
+            .map_err(|error| error.at(basic::Publish::CLASS_ID, basic::Publish::METHOD_ID));
+        self.after_publish(number, result, out)?;
+        Ok(Some(len))
+    }
+
+    /// The last piece of a message has come.
+    pub(super) fn message_complete(&mut self, number: u16, out: &mut Vec<u8>) -> Result<()> {
+        let Some(mut cx) = self.cx(number, out) else { return Ok(()) };
+        let Some(content) = cx.channel.content.take() else { return Ok(()) };
+        let Content::Body(assembly) = *content else { return Err(content.unexpected()) };
+        let result = cx.add_message(assembly.mandatory, |_, chunk| {
+            if chunk.is_empty() {
+                *chunk = assembly.record;
+            } else {
+                chunk.extend_from_slice(&assembly.record);
+            }
+            Ok(assembly.head)
+        });
+        self.after_publish(number, result, out)
+    }
+
+    fn after_publish(&mut self, number: u16, result: Result<()>, out: &mut Vec<u8>) -> Result<()> {
+        if result.is_err() {
+            // What was read before goes first, as its confirms would.
+            self.hand_over(out)?;
+            return self.after_channel(number, result, out);
+        }
+        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        let is_full = channel.batch.messages.chunk.len() >= BATCH_BYTES_MAX;
+        if !channel.is_dirty && !channel.batch.messages.is_empty() {
+            channel.is_dirty = true;
+            self.dirty.push(number);
+        }
+        if !self.publishes {
+            self.publishes = true;
+            self.block(out);
+        }
+        if is_full { self.hand_over(out) } else { Ok(()) }
+    }
+}
+
+impl Cx<'_> {
+    /// Adds a message, whose record `write` appends, to this read's messages or to the transaction.
+    fn add_message(
+        &mut self,
+        mandatory: bool,
+        write: impl FnOnce(&Self, &mut Vec<u8>) -> Result<Head>,
+    ) -> Result<()> {
+        let (mut messages, mut copies) = match &mut self.channel.tx {
+            Some(tx) => (std::mem::take(&mut tx.work.publish), std::mem::take(&mut tx.mandatory)),
+            None => (
+                std::mem::take(&mut self.channel.batch.messages),
+                std::mem::take(&mut self.channel.batch.mandatory),
+            ),
+        };
+        let result = append(&mut messages, &mut copies, mandatory, |chunk| write(self, chunk));
+        let is_first = messages.items.len() == 1;
+        let channel = &mut *self.channel;
+        if let Some(tx) = &mut channel.tx {
+            let (size, max) = (messages.chunk.len(), self.config.transaction_bytes_max);
+            (tx.work.publish, tx.mandatory) = (messages, copies);
+            if size > max.as_usize() {
+                let text =
+                    format!("transaction of {size} bytes is larger than configured max size {}", max.get());
+                return Err(AmqpError::new(ReplyCode::PRECONDITION_FAILED, text));
+            }
+            return result;
+        }
+        (channel.batch.messages, channel.batch.mandatory) = (messages, copies);
+        result?;
+        if let Some(confirms) = &mut channel.confirms {
+            let seq = confirms.assign();
+            if is_first {
+                channel.batch.first_seq = seq;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn append(
+    messages: &mut PublishBatch,
+    copies: &mut Mandatory,
+    mandatory: bool,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<Head>,
+) -> Result<()> {
+    let start = messages.chunk.len();
+    let head = write(&mut messages.chunk)?;
+    if mandatory {
+        copies.keep(messages.items.len(), &messages.chunk[start..]);
+    }
+    messages.push(start, head.extra_keys);
+    Ok(())
+}
+
+/// The content header and the whole body at the start of `rest`, and how many bytes their frames take.
+fn following(number: u16, rest: &[u8], frame_max: u32) -> Option<(ContentHeader<'_>, &[u8], usize)> {
+    let (frame, header_len) = parse_frame(rest, frame_max).ok()??;
+    let Payload::Header(header) = frame.payload else { return None };
+    if frame.channel != number {
+        return None;
+    }
+    if header.body_size == 0 {
+        return Some((header, &[], header_len));
+    }
+    let (frame, body_len) = parse_frame(&rest[header_len..], frame_max).ok()??;
+    let Payload::Body(body) = frame.payload else { return None };
+    (frame.channel == number && body.len() as u64 == header.body_size).then_some((
+        header,
+        body,
+        header_len + body_len,
+    ))
+}
