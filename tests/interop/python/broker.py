@@ -14,8 +14,9 @@ READY_SECONDS = 30
 class Broker:
     """One `anymq dev` process on free ports with its own data directory; survives kill -9 and start again on the same port."""
 
-    def __init__(self, data_dir=None, binary=None):
-        self.binary = binary or os.environ["ANYMQ_BIN"]
+    def __init__(self, data_dir=None, settings=None):
+        """`settings` are environment variables such as ANYMQ_BROKER__DISK_FREE_LIMIT."""
+        self.binary, self.settings = os.environ["ANYMQ_BIN"], settings or {}
         self.data_dir = Path(data_dir or tempfile.mkdtemp(prefix="anymq-interop-"))
         self.process, self.amqp_port, self.admin_port = None, 0, 0
 
@@ -23,7 +24,8 @@ class Broker:
         """Starts and waits until it serves. Ports are chosen by the first start and kept."""
         ready = self.data_dir.with_name(self.data_dir.name + ".ready")
         ready.unlink(missing_ok=True)
-        environment = {**os.environ, "ANYMQ_AMQP__PORT": str(self.amqp_port), "ANYMQ_ADMIN__PORT": str(self.admin_port)}
+        environment = {**os.environ, "ANYMQ_AMQP__PORT": str(self.amqp_port), "ANYMQ_ADMIN__PORT": str(self.admin_port),
+                       **self.settings}
         log = open(self.data_dir.with_name(self.data_dir.name + ".log"), "ab")
         with log:
             self.process = subprocess.Popen(
@@ -57,8 +59,14 @@ class Broker:
         return self.process.wait(timeout=30)
 
     def import_definitions(self, path):
-        subprocess.run([self.binary, "import", "--yes", str(path)], check=True, capture_output=True, timeout=60,
-                       env={**os.environ, "ANYMQ_URL": f"http://127.0.0.1:{self.admin_port}"})
+        self.command("import", "--yes", str(path))
+
+    def command(self, *arguments):
+        """Runs `anymq …` against this broker and returns what it prints."""
+        done = subprocess.run([self.binary, *arguments], capture_output=True, timeout=60, text=True,
+                              env={**os.environ, "ANYMQ_URL": f"http://127.0.0.1:{self.admin_port}"})
+        assert done.returncode == 0, f"anymq {arguments} ended with {done.returncode}: {done.stderr}"
+        return done.stdout
 
 
 class CommandBroker:

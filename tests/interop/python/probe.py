@@ -38,9 +38,9 @@ def run_all(url, probes, jobs):
         return dict(zip((probe.id for probe in probes), pool.map(lambda probe: observe(url, probe), probes)))
 
 
-def import_by_management(management):
+def import_by_management(management, definitions=DEFINITIONS):
     parts = urlsplit(management)
-    request = urllib.request.Request(f"http://{parts.hostname}:{parts.port}/api/definitions", DEFINITIONS.read_bytes(),
+    request = urllib.request.Request(f"http://{parts.hostname}:{parts.port}/api/definitions", definitions.read_bytes(),
                                      {"content-type": "application/json"}, method="POST")
     token = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
     request.add_header("authorization", f"Basic {token}")

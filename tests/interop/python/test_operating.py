@@ -1,0 +1,178 @@
+"""What operators do to a running broker, seen by clients: policies applied live, definitions in and out, alarms."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from broker import Broker
+from client import Client, Timeout
+from probe import DEFINITIONS, import_by_management
+from runner import Probe, Run
+from steps import CONFIRM, bind, bodies, confirms, count, exchange, get, publish, queue
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def import_definitions(server, shared_broker, tmp_path):
+    """Imports a document into the server under test."""
+    def take(document):
+        path = tmp_path / "definitions.json"
+        path.write_text(json.dumps(document))
+        if shared_broker:
+            shared_broker.import_definitions(path)
+        elif os.environ.get("RABBITMQ_MANAGEMENT"):
+            import_by_management(os.environ["RABBITMQ_MANAGEMENT"], path)
+        else:
+            pytest.skip("no way to import definitions: set RABBITMQ_MANAGEMENT")
+    return take
+
+
+def policy(name, pattern, kind, **definition):
+    return {"vhost": "/", "name": name, "pattern": pattern, "apply-to": kind, "priority": 50, "definition": definition}
+
+
+def test_policies_apply_to_what_exists(server, import_definitions):
+    # A name of its own for each run: policies stay when their test is over.
+    name = f"live-{uuid.uuid4()}"
+    run = Run(server, Probe(name, "1.5 policies", [queue("$q"), queue("$dead"), exchange("$x"), queue("$other"), exchange("$ae", "fanout")]))
+    run.clean()
+    run.steps([*run.probe.steps, bind("$other", "$ae"), CONFIRM, *bodies("abc"), confirms(1, 3), count("$q", 3)])
+    # One policy wins for a queue: this one shortens it, and what goes is dead-lettered.
+    import_definitions({"policies": [
+        policy(name, rf"^p\.{name}\.q$", "queues", **{"max-length": 1, "dead-letter-exchange": "", "dead-letter-routing-key": f"p.{name}.dead"}),
+        policy(name + "-x", rf"^p\.{name}\.x$", "exchanges", **{"alternate-exchange": f"p.{name}.ae"})]})
+    run.lines.clear()
+    run.steps([count("$q", 1), count("$dead", 2), get("$q"), publish("nowhere", exchange="$x"), count("$other", 1)])
+    # The same name again: other settings, at once.
+    import_definitions({"policies": [policy(name, rf"^p\.{name}\.q$", "queues", **{"message-ttl": 100})]})
+    run.steps([publish(body="short"), count("$q", 0), count("$dead", 2)])
+    run.clean()
+    for client in run.clients.values():
+        client.close()
+    assert run.lines == [
+        "count $q messages=1 consumers=0", "count $dead messages=2 consumers=0", "get #1 'c' from '' key '$q' redelivered=False left=0",
+        "count $other messages=1 consumers=0", "count $q messages=0 consumers=0", "count $dead messages=2 consumers=0"]
+
+
+def test_definitions_survive_export_and_import(own_broker, tmp_path):
+    own_broker.import_definitions(DEFINITIONS)
+    exported = json.loads(own_broker.command("export"))
+    asked = json.loads(DEFINITIONS.read_text())
+    keys = {"users": ["name"], "vhosts": ["name"], "permissions": ["user", "vhost"], "topic_permissions": ["user", "vhost", "exchange"],
+            "policies": ["vhost", "name"], "queues": ["vhost", "name"], "exchanges": ["vhost", "name"],
+            "bindings": ["vhost", "source", "destination", "routing_key"], "parameters": ["component", "vhost", "name"]}
+    for kind, fields in keys.items():
+        have = {tuple(entry[field] for field in fields): entry for entry in exported[kind]}
+        for entry in asked[kind]:
+            found = have[tuple(entry[field] for field in fields)]
+            for field, value in entry.items():
+                if field not in ("password", "password_hash", "hashing_algorithm", "metadata"):
+                    assert found[field] == value or (field == "tags" and not found[field] and not value), f"{kind} {entry} {field}: {found}"
+    second = Broker().start()
+    try:
+        path = tmp_path / "exported.json"
+        path.write_text(json.dumps(exported))
+        second.import_definitions(path)
+        client = Client("127.0.0.1", second.amqp_port)
+        client.login("reader", "reader-pw", vhost="probes")
+        client.close()
+        assert json.loads(second.command("export")) == exported
+    finally:
+        second.kill()
+
+
+@pytest.fixture
+def alarm(tmp_path):
+    """A server whose disk can be filled: (url, fill, free). A small file system of its own, or commands ALARM_ON and ALARM_OFF."""
+    if os.environ.get("ALARM_ON"):
+        yield os.environ["AMQP_URL"], lambda: command(os.environ["ALARM_ON"]), lambda: command(os.environ["ALARM_OFF"])
+        return
+    if os.environ.get("AMQP_URL"):
+        pytest.skip("fills the broker's disk: needs ANYMQ_BIN")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("cannot mount a small file system here")
+    broker = Broker(disk / "data", {"ANYMQ_BROKER__DISK_FREE_LIMIT": str(64 * MIB)}).start()
+    ballast = disk / "ballast"
+
+    def fill():
+        free = shutil.disk_usage(disk).free
+        with open(ballast, "wb") as file:
+            for _ in range(max(0, free - 32 * MIB) // MIB):
+                file.write(b"\0" * MIB)
+    try:
+        yield broker.url, fill, lambda: ballast.unlink(missing_ok=True)
+    finally:
+        broker.kill()
+        subprocess.run(["umount", "-l", str(disk)], capture_output=True)
+
+
+def command(text):
+    subprocess.run(text, shell=True, check=True, capture_output=True, timeout=60)
+
+
+def port_of(url):
+    return int(url.rsplit(":", 1)[1])
+
+
+def publish_until(client, event, seconds=15):
+    """Publishes a little until the server sends `event` on channel 0."""
+    deadline = time.monotonic() + seconds
+    while True:
+        client.publish(1, b"m", routing_key="alarm")
+        try:
+            return client.wait(0, {event}, timeout=0.2)
+        except Timeout:
+            assert time.monotonic() < deadline, f"no {event}"
+
+
+def test_disk_alarm(alarm):
+    url, fill, free = alarm
+    publisher, consumer, plain = (Client("127.0.0.1", port_of(url)) for _ in range(3))
+    publisher.login()
+    consumer.login()
+    # A client that did not ask for connection.blocked is held back without a word.
+    plain.login(capabilities={"publisher_confirms": True})
+    for client in (publisher, consumer, plain):
+        client.open_channel(1)
+    consumer.send(1, "queue.declare", queue="alarm", durable=True)
+    consumer.wait(1, {"queue.declare-ok"})
+    consumer.publish(1, b"before", routing_key="alarm")
+    try:
+        fill()
+        assert publish_until(publisher, "connection.blocked").reason == "low on disk"
+        plain.send(1, "confirm.select")
+        plain.wait(1, {"confirm.select-ok"})
+        # Held back once it publishes, without connection.blocked.
+        plain.publish(1, b"held", routing_key="alarm")
+        plain.publish(1, b"held", routing_key="alarm")
+        with pytest.raises(Timeout):
+            plain.wait(0, {"connection.blocked"}, timeout=0.5)
+        # Consumers go on: a fresh connection takes what is there.
+        reader = Client("127.0.0.1", port_of(url))
+        reader.login()
+        reader.open_channel(1)
+        reader.send(1, "basic.get", queue="alarm", no_ack=True)
+        assert reader.wait(1, {"basic.get-ok"}).body == b"before"
+    finally:
+        free()
+    publisher.wait(0, {"connection.unblocked"}, timeout=15)
+    # What was held back goes through now.
+    assert plain.wait(1, {"basic.ack"}, timeout=15).delivery_tag >= 1
+    reader.send(1, "queue.delete", queue="alarm")
+    reader.wait(1, {"queue.delete-ok"})
+    for client in (publisher, consumer, plain, reader):
+        client.close()
+
+
+def test_files_are_where_they_were_asked_for(own_broker):
+    """The data directory holds everything the broker keeps."""
+    assert any(Path(own_broker.data_dir).iterdir())
