@@ -1,5 +1,7 @@
 //! Who asks, and what their tags allow.
 
+use std::net::SocketAddr;
+
 use anymq_api::{Problem, codes};
 
 use crate::hall::Scope;
@@ -35,6 +37,8 @@ impl Tag {
 pub struct Operator {
     /// Name.
     pub user: String,
+    /// Where its requests come from.
+    pub peer: SocketAddr,
     /// Tags, as set.
     pub tags: Vec<String>,
     /// Vhosts it has permissions in.
@@ -101,6 +105,7 @@ mod tests {
     fn tags_decide() {
         let user = |tags: &[&str]| Operator {
             user: "ann".into(),
+            peer: ([127, 0, 0, 1], 1).into(),
             tags: tags.iter().map(|t| (*t).to_owned()).collect(),
             vhosts: vec!["shop".into()],
         };

@@ -160,27 +160,27 @@ pub trait Hall: Send + Sync + 'static {
     /// One exchange.
     fn exchange(&self, vhost: &str, name: &str) -> Result<Exchange>;
     /// Declares an exchange.
-    fn put_exchange(&self, vhost: &str, name: &str, declare: Declare) -> Result<()>;
+    fn put_exchange(&self, operator: &Operator, vhost: &str, name: &str, declare: Declare) -> Result<()>;
     /// Deletes an exchange.
-    fn delete_exchange(&self, vhost: &str, name: &str, only: DeleteQuery) -> Result<()>;
+    fn delete_exchange(&self, operator: &Operator, vhost: &str, name: &str, only: DeleteQuery) -> Result<()>;
 
     /// Queues.
     fn queues(&self, filter: &Filter) -> Page<Queue>;
     /// One queue.
     fn queue(&self, vhost: &str, name: &str) -> Result<Queue>;
     /// Declares a queue.
-    fn put_queue(&self, vhost: &str, name: &str, declare: Declare) -> Result<()>;
+    fn put_queue(&self, operator: &Operator, vhost: &str, name: &str, declare: Declare) -> Result<()>;
     /// Deletes a queue; says how many messages it held.
-    fn delete_queue(&self, vhost: &str, name: &str, only: DeleteQuery) -> Result<u64>;
+    fn delete_queue(&self, operator: &Operator, vhost: &str, name: &str, only: DeleteQuery) -> Result<u64>;
     /// Removes every ready message; says how many.
-    fn purge_queue(&self, vhost: &str, name: &str) -> Result<u64>;
+    fn purge_queue(&self, operator: &Operator, vhost: &str, name: &str) -> Result<u64>;
 
     /// Bindings; names are sources and destinations.
     fn bindings(&self, filter: &Filter) -> Page<Binding>;
     /// Binds.
-    fn put_binding(&self, binding: Binding) -> Result<()>;
+    fn put_binding(&self, operator: &Operator, binding: Binding) -> Result<()>;
     /// Unbinds.
-    fn delete_binding(&self, binding: Binding) -> Result<()>;
+    fn delete_binding(&self, operator: &Operator, binding: Binding) -> Result<()>;
 
     /// Policies and operator policies.
     fn policies(&self, filter: &Filter) -> Page<Policy>;

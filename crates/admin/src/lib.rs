@@ -11,6 +11,7 @@
 mod access;
 mod answer;
 mod board;
+mod broker;
 mod config;
 mod desk;
 mod hall;
@@ -22,6 +23,7 @@ mod serve;
 
 pub use access::{Operator, Tag};
 pub use board::{Board, Phase};
+pub use broker::BrokerHall;
 pub use config::{Config, MetricsConfig};
 pub use desk::Desk;
 pub use hall::{Filter, Hall, Histogram, Journal, Login, Measurements, Scope};

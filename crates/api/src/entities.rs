@@ -151,8 +151,6 @@ pub struct Queue {
     pub memory_bytes: u64,
     /// Consumers.
     pub consumers: u64,
-    /// When the oldest message was published.
-    pub oldest_at: Option<u64>,
     /// Messages published to it since the broker started.
     pub published_total: u64,
     /// Messages delivered since the broker started.
@@ -161,8 +159,8 @@ pub struct Queue {
     pub acked_total: u64,
     /// Messages delivered again since the broker started.
     pub redelivered_total: u64,
-    /// Messages that left it as dead letters since the broker started.
-    pub dead_lettered_total: u64,
+    /// Messages dead-lettered or dropped since the broker started.
+    pub dropped_total: u64,
 }
 
 /// Body of creating an exchange or a queue.
@@ -271,18 +269,22 @@ pub struct Connection {
     pub consumers: u64,
     /// Messages delivered and not yet acknowledged.
     pub unacked: u64,
+    /// Messages published since it logged in.
+    pub published_total: u64,
+    /// Bytes that wait to be written to it.
+    pub outbox_bytes: u64,
     /// Held back by an alarm.
     pub blocked: bool,
 }
 
-/// A channel of a connection.
+/// The channels of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Channel {
     /// Connection.
     pub connection: u64,
-    /// Number within the connection.
-    pub number: u64,
+    /// How many are open.
+    pub channels: u64,
     /// Who is logged in.
     pub user: String,
     /// Vhost.
@@ -297,8 +299,6 @@ pub struct Channel {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Consumer {
-    /// Id, unique while the broker runs.
-    pub id: u64,
     /// Connection.
     pub connection: u64,
     /// Vhost of its queue.
@@ -339,8 +339,10 @@ pub struct Whoami {
 }
 
 /// What an import changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Imported {
     /// Entries taken from the file.
     pub entries: u64,
+    /// Entries left out, and why.
+    pub skipped: Vec<String>,
 }

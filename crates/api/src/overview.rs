@@ -73,12 +73,8 @@ pub struct Totals {
     pub published: u64,
     /// Messages that reached at least one queue.
     pub routed: u64,
-    /// Messages that reached no queue and were dropped.
-    pub unroutable_dropped: u64,
-    /// Messages that reached no queue and were returned.
-    pub unroutable_returned: u64,
-    /// Messages confirmed to publishers.
-    pub confirmed: u64,
+    /// Messages that reached no queue: dropped, or returned where that was asked for.
+    pub unroutable: u64,
     /// Messages delivered.
     pub delivered: u64,
     /// Of those, delivered again.
@@ -103,8 +99,6 @@ pub struct Totals {
     pub channels_closed: u64,
     /// Queues declared.
     pub queues_declared: u64,
-    /// Queues created.
-    pub queues_created: u64,
     /// Queues deleted.
     pub queues_deleted: u64,
     /// Logins refused.

@@ -12,6 +12,7 @@ mod json;
 
 pub use export::{export, export_vhost};
 pub use import::{Import, Imported, import};
+pub use json::{from_table, to_table};
 
 /// Largest file read, in bytes.
 pub const FILE_BYTES_MAX: usize = 256 << 20;

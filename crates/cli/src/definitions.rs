@@ -8,6 +8,7 @@ use anymq_api::{Imported, Problem, codes, paths};
 use serde_json::Value;
 
 use crate::nouns::count;
+use crate::output::printable;
 use crate::target::read_bounded;
 use crate::{Consent, Cx, Result};
 
@@ -48,6 +49,11 @@ impl ImportArgs {
         }
         let path = paths::query(&paths::path(&["definitions"]), &[("vhost", self.vhost)]);
         let imported: Imported = cx.client.post(&path, &definitions)?;
+        if !cx.out.is_json() {
+            for reason in &imported.skipped {
+                let _ = writeln!(cx.asides, "left out: {}", printable(reason));
+            }
+        }
         cx.out.done(&format!("took {}", count_entries(imported.entries)), &imported)
     }
 }

@@ -75,7 +75,7 @@ fn screen(before: &Sample, now: &Sample, queues: usize) -> String {
     let mut text = format!(
         "AnyMQ {}  up {} s  {alarms}\n\
          {} connections  {} channels  {} consumers  {} queues\n\
-         in {}/s  out {}/s  confirmed {}/s  acked {}/s  redelivered {}/s\n\
+         in {}/s  out {}/s  acked {}/s  redelivered {}/s\n\
          ready {}  unacked {}  delayed {}  memory {}  journal {}  disk free {}\n\n",
         now.overview.version,
         now.overview.uptime_ms / 1000,
@@ -85,7 +85,6 @@ fn screen(before: &Sample, now: &Sample, queues: usize) -> String {
         counts.queues,
         short(rate(was.published, is.published)),
         short(rate(was.delivered, is.delivered)),
-        short(rate(was.confirmed, is.confirmed)),
         short(rate(was.acked, is.acked)),
         short(rate(was.redelivered, is.redelivered)),
         short(counts.ready),

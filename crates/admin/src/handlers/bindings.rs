@@ -18,10 +18,18 @@ pub(crate) async fn list(
     Ok(Json(desk.ask(move |hall| Ok(hall.bindings(&filter))).await?))
 }
 
-pub(crate) async fn put(State(desk): State<Desk>, Body(binding): Body<Binding>) -> Answer<()> {
-    Ok(Json(desk.ask(move |hall| hall.put_binding(binding)).await?))
+pub(crate) async fn put(
+    State(desk): State<Desk>,
+    Extension(operator): Extension<Operator>,
+    Body(binding): Body<Binding>,
+) -> Answer<()> {
+    Ok(Json(desk.ask(move |hall| hall.put_binding(&operator, binding)).await?))
 }
 
-pub(crate) async fn remove(State(desk): State<Desk>, Body(binding): Body<Binding>) -> Answer<()> {
-    Ok(Json(desk.ask(move |hall| hall.delete_binding(binding)).await?))
+pub(crate) async fn remove(
+    State(desk): State<Desk>,
+    Extension(operator): Extension<Operator>,
+    Body(binding): Body<Binding>,
+) -> Answer<()> {
+    Ok(Json(desk.ask(move |hall| hall.delete_binding(&operator, binding)).await?))
 }

@@ -37,16 +37,18 @@ pub(crate) async fn info_default(
 
 pub(crate) async fn put(
     State(desk): State<Desk>,
+    Extension(operator): Extension<Operator>,
     Path((vhost, name)): Path<(String, String)>,
     Body(declare): Body<Declare>,
 ) -> Answer<()> {
-    Ok(Json(desk.ask(move |hall| hall.put_exchange(&vhost, &name, declare)).await?))
+    Ok(Json(desk.ask(move |hall| hall.put_exchange(&operator, &vhost, &name, declare)).await?))
 }
 
 pub(crate) async fn delete(
     State(desk): State<Desk>,
+    Extension(operator): Extension<Operator>,
     Path((vhost, name)): Path<(String, String)>,
     Query(only): Query<DeleteQuery>,
 ) -> Answer<()> {
-    Ok(Json(desk.ask(move |hall| hall.delete_exchange(&vhost, &name, only)).await?))
+    Ok(Json(desk.ask(move |hall| hall.delete_exchange(&operator, &vhost, &name, only)).await?))
 }

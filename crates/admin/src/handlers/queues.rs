@@ -29,25 +29,28 @@ pub(crate) async fn info(
 
 pub(crate) async fn put(
     State(desk): State<Desk>,
+    Extension(operator): Extension<Operator>,
     Path((vhost, name)): Path<(String, String)>,
     Body(declare): Body<Declare>,
 ) -> Answer<()> {
-    Ok(Json(desk.ask(move |hall| hall.put_queue(&vhost, &name, declare)).await?))
+    Ok(Json(desk.ask(move |hall| hall.put_queue(&operator, &vhost, &name, declare)).await?))
 }
 
 pub(crate) async fn delete(
     State(desk): State<Desk>,
+    Extension(operator): Extension<Operator>,
     Path((vhost, name)): Path<(String, String)>,
     Query(only): Query<DeleteQuery>,
 ) -> Answer<Removed> {
-    let messages = desk.ask(move |hall| hall.delete_queue(&vhost, &name, only)).await?;
+    let messages = desk.ask(move |hall| hall.delete_queue(&operator, &vhost, &name, only)).await?;
     Ok(Json(Removed { messages }))
 }
 
 pub(crate) async fn purge(
     State(desk): State<Desk>,
+    Extension(operator): Extension<Operator>,
     Path((vhost, name)): Path<(String, String)>,
 ) -> Answer<Removed> {
-    let messages = desk.ask(move |hall| hall.purge_queue(&vhost, &name)).await?;
+    let messages = desk.ask(move |hall| hall.purge_queue(&operator, &vhost, &name)).await?;
     Ok(Json(Removed { messages }))
 }

@@ -80,7 +80,7 @@ fn totals(totals: &Totals, out: &mut Exposition) {
         ("anymq_messages_in_total", "Messages taken from publishers.", totals.published),
         ("anymq_messages_out_total", "Messages delivered.", totals.delivered),
         ("anymq_messages_routed_total", "Messages that reached a queue.", totals.routed),
-        ("anymq_messages_confirmed_total", "Messages confirmed to publishers.", totals.confirmed),
+        ("anymq_messages_unroutable_total", "Messages that reached no queue.", totals.unroutable),
         ("anymq_messages_acked_total", "Messages acknowledged.", totals.acked),
         ("anymq_redeliveries_total", "Messages delivered again.", totals.redelivered),
         ("anymq_auth_failures_total", "Logins refused.", totals.auth_failures),
@@ -90,9 +90,6 @@ fn totals(totals: &Totals, out: &mut Exposition) {
     for (name, help, value) in counters {
         out.single(name, Counter, help, value);
     }
-    out.family("anymq_messages_unroutable_total", Counter, "Messages that reached no queue.");
-    out.sample(&[("outcome", "dropped")], totals.unroutable_dropped);
-    out.sample(&[("outcome", "returned")], totals.unroutable_returned);
     out.family("anymq_dead_lettered_total", Counter, "Messages that left their queue as dead letters.");
     for (reason, n) in dead_letters(totals) {
         out.sample(&[("reason", reason)], n);
@@ -164,12 +161,10 @@ fn rabbitmq_totals(totals: &Totals, out: &mut Exposition) {
     let by_protocol = [
         ("rabbitmq_global_messages_received_total", totals.published),
         ("rabbitmq_global_messages_routed_total", totals.routed),
-        ("rabbitmq_global_messages_confirmed_total", totals.confirmed),
         ("rabbitmq_global_messages_delivered_total", totals.delivered),
         ("rabbitmq_global_messages_redelivered_total", totals.redelivered),
         ("rabbitmq_global_messages_acknowledged_total", totals.acked),
-        ("rabbitmq_global_messages_unroutable_dropped_total", totals.unroutable_dropped),
-        ("rabbitmq_global_messages_unroutable_returned_total", totals.unroutable_returned),
+        ("rabbitmq_global_messages_unroutable_dropped_total", totals.unroutable),
     ];
     for (name, value) in by_protocol {
         out.family(name, Counter, "As in RabbitMQ.");
@@ -185,7 +180,6 @@ fn rabbitmq_totals(totals: &Totals, out: &mut Exposition) {
         ("rabbitmq_channels_opened_total", totals.channels_opened),
         ("rabbitmq_channels_closed_total", totals.channels_closed),
         ("rabbitmq_queues_declared_total", totals.queues_declared),
-        ("rabbitmq_queues_created_total", totals.queues_created),
         ("rabbitmq_queues_deleted_total", totals.queues_deleted),
     ];
     for (name, value) in dead {
@@ -195,5 +189,5 @@ fn rabbitmq_totals(totals: &Totals, out: &mut Exposition) {
 
 /// The names a small dashboard with `prom-client` uses.
 pub(super) fn processed(queue: &Queue) -> [(&'static str, u64); 2] {
-    [("success", queue.acked_total), ("failed", queue.dead_lettered_total)]
+    [("success", queue.acked_total), ("failed", queue.dropped_total)]
 }

@@ -17,6 +17,7 @@ use crate::board::Board;
 use crate::desk::Desk;
 
 pub(crate) use exposition::Exposition;
+pub(crate) use process::Process;
 
 /// The broker as a whole, and the depth of some queues.
 pub(crate) async fn aggregated(State(desk): State<Desk>) -> Response {

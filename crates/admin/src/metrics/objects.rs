@@ -11,7 +11,7 @@ use crate::hall::Filter;
 /// Series that [`seed`] writes for one queue.
 pub(super) const SEED_SERIES: u64 = 3;
 /// Series that this page writes for one queue.
-const QUEUE_SERIES: usize = 15;
+const QUEUE_SERIES: usize = 14;
 
 type Column = (&'static str, Kind, &'static str, fn(&Queue) -> u64);
 
@@ -31,7 +31,6 @@ const COLUMNS: [Column; 11] = [
 
 pub(super) fn write(board: &Board, out: &mut Exposition) {
     let Ok(hall) = board.hall() else { return };
-    let now = hall.overview().now_at;
     let queues = hall.queues(&Filter::all(out.room() / (QUEUE_SERIES + SEED_SERIES as usize)));
     out.drop_series((QUEUE_SERIES as u64 + SEED_SERIES) * (queues.total - queues.items.len() as u64));
     let queues = queues.items;
@@ -47,12 +46,6 @@ pub(super) fn write(board: &Board, out: &mut Exposition) {
             out.sample(&[("vhost", &queue.vhost), ("queue", &queue.name)], value(queue));
         }
     }
-    out.family("anymq_queue_oldest_message_age_seconds", Gauge, "Age of the oldest message.");
-    for queue in &queues {
-        let Some(oldest) = queue.oldest_at else { continue };
-        let age = now.saturating_sub(oldest) as f64 / 1000.0;
-        out.sample(&[("vhost", &queue.vhost), ("queue", &queue.name)], age);
-    }
     seed(&queues, out);
 }
 
@@ -65,7 +58,7 @@ pub(super) fn seed(queues: &[Queue], out: &mut Exposition) {
     out.family(
         "messages_processed_total",
         Counter,
-        "Messages acknowledged (success) or dead-lettered (failed).",
+        "Messages acknowledged (success), or dead-lettered or dropped (failed).",
     );
     for queue in queues {
         for (status, n) in processed(queue) {

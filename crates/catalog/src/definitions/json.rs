@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 }
 
 /// Arguments from an object. An empty list is an empty object, as some exporters write it.
-pub(super) fn to_table(json: &Json) -> Option<Table> {
+pub fn to_table(json: &Json) -> Option<Table> {
     match json {
         Json::Object(map) => Some(map.iter().map(|(name, value)| (name.as_str(), to_value(value))).collect()),
         Json::Array(list) if list.is_empty() => Some(Table::new()),
@@ -121,7 +121,7 @@ fn to_value(json: &Json) -> Value {
 }
 
 /// Arguments as an object; bytes that are not UTF-8 are shown with replacement characters.
-pub(super) fn from_table(table: &Table) -> Json {
+pub fn from_table(table: &Table) -> Json {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Json::Object(table.iter().map(|(name, value)| (text(name), from_value(value))).collect())
 }

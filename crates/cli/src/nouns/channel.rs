@@ -1,4 +1,4 @@
-//! `anymq channel …`
+//! `anymq channel …`: open channels by connection.
 
 use anymq_api::Channel;
 use clap::Subcommand;
@@ -10,7 +10,7 @@ use crate::{Cx, Result};
 /// What can be done with channels.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// List channels; `--name` looks into user names.
+    /// List open channels by connection; `--name` looks into user names.
     Ls {
         #[command(flatten)]
         list: ListArgs,
@@ -19,12 +19,12 @@ pub enum Verb {
 
 impl Row for Channel {
     const TITLES: &'static [&'static str] =
-        &[">connection", ">channel", "user", "vhost", ">consumers", ">unacked"];
+        &[">connection", ">channels", "user", "vhost", ">consumers", ">unacked"];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.connection.to_string(),
-            self.number.to_string(),
+            self.channels.to_string(),
             self.user.clone(),
             self.vhost.clone(),
             self.consumers.to_string(),
