@@ -13,7 +13,6 @@
 //! Names and keys compare as bytes. Default, direct and fanout exchanges allocate nothing and cost one look-up by name
 //! and one by key. Every exchange is visited at most once per message, so cycles end.
 
-mod copies;
 mod direct;
 mod fanout;
 mod hash;
@@ -24,7 +23,6 @@ mod random;
 mod targets;
 mod topic;
 
-pub(crate) use copies::{Copies, InvalidCopies, copies};
 pub(crate) use targets::Targets;
 
 use std::sync::Arc;
@@ -39,6 +37,9 @@ use kind::Kind;
 use name::{Name, NameRef};
 use targets::{Sink, Target};
 
+/// Further routing keys of a message: those of its headers `CC` and `BCC`.
+pub(crate) type Copies<'a> = SmallVec<[&'a [u8]; 4]>;
+
 pub(crate) type FastMap<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
 /// What routing looks at.
@@ -47,7 +48,7 @@ pub(crate) struct Message<'m, P> {
     pub(crate) exchange: &'m [u8],
     /// The routing key.
     pub(crate) routing_key: &'m [u8],
-    /// Further routing keys, of the headers `CC` and `BCC`: [`copies`].
+    /// Further routing keys, of the headers `CC` and `BCC`.
     pub(crate) copies: &'m [&'m [u8]],
     /// The properties; asked for by exchanges that look at them, once for each.
     pub(crate) props: P,
