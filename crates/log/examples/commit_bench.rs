@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use anymq_log::{CommitWaker, Config, Frame, Log, Replay, ReplayError};
@@ -25,7 +25,7 @@ impl Replay for Nothing {
     }
 }
 
-struct Wake(Sender<()>);
+struct Wake(SyncSender<()>);
 
 impl CommitWaker for Wake {
     fn committed(&self, _: Position) {
@@ -79,7 +79,7 @@ fn closed_loop(log: &Log, producers: usize) {
 
 fn produce(log: &Log) -> Vec<Duration> {
     let body = [7; 1_024];
-    let (send, receive) = channel();
+    let (send, receive) = sync_channel(1);
     let waker: Arc<dyn CommitWaker> = Arc::new(Wake(send));
     let mut latencies = Vec::new();
     let started = SystemClock.monotonic();

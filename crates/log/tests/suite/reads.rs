@@ -63,7 +63,7 @@ fn reads_are_handed_over_and_bounded() {
     let disk = FaultDisk::new();
     let (log, _) = open(&disk, Config { reads_max: 3, ..config() }).unwrap();
     let at = put(&log, b"here");
-    let (send, receive) = mpsc::channel();
+    let (send, receive) = mpsc::sync_channel(64);
     for _ in 0..5 {
         let send = send.clone();
         log.read_async(at, 16, Box::new(move |read| send.send(read.map(|span| span.len())).unwrap()));
@@ -98,7 +98,7 @@ fn few_files_are_enough_for_many_segments() {
     assert_eq!(log.stats().reads, 40 + 39 + 38);
 }
 
-struct Send(mpsc::Sender<Position>);
+struct Send(mpsc::SyncSender<Position>);
 
 impl CommitWaker for Send {
     fn committed(&self, up_to: Position) {
@@ -119,7 +119,7 @@ fn many_writers_are_committed_each_in_its_own_order() {
             let (log, start) = (log.clone(), Arc::clone(&start));
             std::thread::spawn(move || {
                 start.wait();
-                let (send, receive) = mpsc::channel();
+                let (send, receive) = mpsc::sync_channel(64);
                 for n in 0..EACH {
                     let mut group = log.writer();
                     for part in 0..2u32 {
@@ -160,7 +160,7 @@ fn many_writers_are_committed_each_in_its_own_order() {
 fn a_waker_is_called_once_and_at_once_if_it_is_late() {
     let disk = FaultDisk::new();
     let (log, _) = open(&disk, config()).unwrap();
-    let (send, receive) = mpsc::channel();
+    let (send, receive) = mpsc::sync_channel(64);
     put(&log, b"a");
     let end = log.end();
     log.when_committed(end, Arc::new(Send(send.clone())));
