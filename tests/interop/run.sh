@@ -50,6 +50,7 @@ for name in $parts; do
     node) part node env INTEROP_TIMEOUT_MS=$((300000 + ${A12_ROUNDS:-0} * 1000)) npm --prefix "$here/node" test --silent;;
     celery) part celery pytest test_celery.py;;
     crash)
+      part checker node --test "$here/crash/ledger.test.js"
       if [ -n "${ANYMQ_BIN:-}" ] || [ -n "${CRASH_START:-}" ]; then
         part crash node "$here/crash/crash.js" --rounds "${CRASH_ROUNDS:-10}"
       else

@@ -55,9 +55,10 @@ async function restart(broker, random) {
 
 async function round(broker, load, random) {
   const [publishing, consuming] = [await connect(broker.url), await connect(broker.url)];
+  // Listening from the start: a broker that ends by itself must not be waited for.
+  const gone = [publishing, consuming].map((connection) => new Promise((resolve) => connection.once('close', resolve)));
   await load.begin(publishing, consuming);
   await pause(KILL_AFTER_MS[0] + random() * (KILL_AFTER_MS[1] - KILL_AFTER_MS[0]));
-  const gone = [publishing, consuming].map((connection) => new Promise((resolve) => connection.once('close', resolve)));
   await (random() < STOP_POLITELY ? broker.stop() : broker.kill());
   load.end();
   await Promise.all(gone);

@@ -49,7 +49,8 @@ class Broker {
     running.add(this.process);
     this.process.once('exit', () => running.delete(this.process));
     await until(() => {
-      if (this.process.exitCode !== null) throw new Error(`the broker ended with ${this.process.exitCode}; see ${this.home}/log`);
+      const { exitCode, signalCode } = this.process;
+      if (exitCode !== null || signalCode !== null) throw new Error(`the broker ended with ${exitCode ?? signalCode}; see ${this.home}/log`);
       return fs.existsSync(ready);
     }, `broker ready; see ${this.home}/log`, READY_MS);
     const addresses = JSON.parse(fs.readFileSync(ready, 'utf8'));

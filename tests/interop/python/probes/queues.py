@@ -1,8 +1,8 @@
 """Probes of classic queues: declaring, arguments and their validation, equivalence, deleting, TTL, length, priority."""
 
 from runner import Probe
-from steps import (CONFIRM, ack, bodies, call, confirms, consume, count, declare, deliveries, drop, exchange, get, note,
-                   on, publish, python, qos, queue, quietly, reject, send, sync, until, until_missing, wait_close)
+from steps import (CONFIRM, ack, bodies, call, confirms, consume, count, declare, deliveries, get, note, on, publish,
+                   python, queue, quietly, reject, sync, until, until_missing, wait_close)
 from wire import V
 
 # Each is declared on a queue of its own; valid ones answer declare-ok.
