@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anymq_types::Millis;
 use sha2::{Digest, Sha256};
@@ -79,20 +79,15 @@ pub struct Authenticator {
     config: Config,
     key: [u8; 32],
     /// Worked on when there is nothing to compare with, so that a user that does not exist takes as long.
-    decoy: PasswordHash,
+    decoy: OnceLock<PasswordHash>,
     remembered: Mutex<Remembered>,
 }
 
 impl Authenticator {
-    /// An authenticator with a random key, made anew at each start. Takes as long as one argon2id.
+    /// An authenticator with a random key, made anew at each start.
     pub fn new(config: Config, key: [u8; 32]) -> Self {
-        let salt = digest(&key, &[b"decoy"]);
-        let decoy = PasswordHash::argon2id(
-            &digest(&key, &[b"nobody"]),
-            salt[..SALT_BYTES].try_into().expect("32 > 16"),
-        );
         let remembered = Mutex::new(Remembered::new(&config));
-        Authenticator { config, key, decoy, remembered }
+        Authenticator { config, key, decoy: OnceLock::new(), remembered }
     }
 
     /// The checks that cost nothing, then the memory of past logins: `Ok(true)` is a login, `Ok(false)` means call
@@ -120,7 +115,7 @@ impl Authenticator {
         let matches = stored.is_some_and(|hash| hash.verify(attempt.password));
         if !matches {
             if !stored.is_some_and(PasswordHash::is_slow) {
-                self.decoy.verify(attempt.password);
+                self.decoy().verify(attempt.password);
             }
             return Err(Refusal::BadCredentials);
         }
@@ -134,6 +129,15 @@ impl Authenticator {
     /// Forgets every remembered login.
     pub fn forget_all(&self) {
         self.remembered().clear();
+    }
+
+    /// Made at the first refusal, which then takes one argon2id longer; start-up does not wait for it.
+    fn decoy(&self) -> &PasswordHash {
+        self.decoy.get_or_init(|| {
+            let salt = digest(&self.key, &[b"decoy"]);
+            let nobody = digest(&self.key, &[b"nobody"]);
+            PasswordHash::argon2id(&nobody, salt[..SALT_BYTES].try_into().expect("32 > 16"))
+        })
     }
 
     fn tag(&self, attempt: Attempt<'_>, stored: &PasswordHash) -> [u8; 32] {

@@ -178,6 +178,18 @@ pub fn record_len(chunk: &[u8]) -> Option<usize> {
     (len + 4 >= FIXED + 6).then_some(len + 4)
 }
 
+/// Length of the body of the record at the start of `chunk`, without looking at the rest of it.
+pub fn body_len(chunk: &[u8]) -> Option<usize> {
+    let total = record_len(chunk)?;
+    let attrs = attrs(chunk);
+    let mut at = FIXED + 8 * (attrs & EXPIRES != 0) as usize + 8 * (attrs & DUE != 0) as usize;
+    for _ in 0..2 + (attrs & GROUP != 0) as usize {
+        at += 1 + *chunk.get(at)? as usize;
+    }
+    let props = u32::from_le_bytes(chunk.get(at..at + 4)?.try_into().ok()?) as usize;
+    total.checked_sub(at + 4)?.checked_sub(props)
+}
+
 /// The attribute byte of the record at the start of `chunk`.
 pub fn attrs(chunk: &[u8]) -> u8 {
     chunk.get(4).copied().unwrap_or(0)

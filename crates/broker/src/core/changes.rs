@@ -122,7 +122,8 @@ impl Core {
             return;
         }
         let now = fx.as_ref().map_or(self.recovered_at, |fx| fx.now);
-        let queue = Queue::new(def.id, def.vhost, def.name.clone(), kind_of(def.kind), def.is_durable(), settings, now);
+        let mut queue = Queue::new(def.id, def.vhost, def.name.clone(), kind_of(def.kind), def.is_durable(), settings, now);
+        queue.stream.replaying = fx.is_none();
         self.queues.insert(def.id, Box::new(queue));
         if let Some(router) = self.routers.get_mut(&def.vhost) {
             router.queue_put(&def.name, def.id);

@@ -26,7 +26,6 @@ use std::sync::Arc;
 
 use anymq_catalog::Catalog;
 use anymq_types::{ConnectionId, ConsumerId, Millis, QueueId, VhostId};
-use hashbrown::HashMap;
 
 use self::fx::Fx;
 use self::ids::Slab;
@@ -37,7 +36,7 @@ use crate::outbox::Outbox;
 use crate::queue::Queue;
 use crate::queue::segments::SegmentUse;
 use crate::queue::settings::Settings;
-use crate::routing::Router;
+use crate::routing::{FastMap, Router};
 use crate::wheel::Wheel;
 
 /// A subscription, or a fetch that waits.
@@ -102,12 +101,12 @@ pub(crate) struct ReplyAddress {
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) catalog: Catalog,
-    pub(crate) routers: HashMap<VhostId, Router>,
-    pub(crate) queues: HashMap<QueueId, Box<Queue>>,
+    pub(crate) routers: FastMap<VhostId, Router>,
+    pub(crate) queues: FastMap<QueueId, Box<Queue>>,
     pub(crate) consumers: Slab<Consumer>,
     pub(crate) holders: Slab<Holder>,
-    pub(crate) sessions: HashMap<ConnectionId, SessionState>,
-    pub(crate) replies: HashMap<Box<str>, ReplyAddress>,
+    pub(crate) sessions: FastMap<ConnectionId, SessionState>,
+    pub(crate) replies: FastMap<Box<str>, ReplyAddress>,
     pub(crate) wheel: Wheel,
     pub(crate) segments: SegmentUse,
     /// Bytes of records in memory, over all queues.
@@ -132,12 +131,12 @@ impl Core {
         Core {
             config,
             catalog: Catalog::new(),
-            routers: HashMap::new(),
-            queues: HashMap::new(),
+            routers: FastMap::default(),
+            queues: FastMap::default(),
             consumers: Slab::default(),
             holders: Slab::default(),
-            sessions: HashMap::new(),
-            replies: HashMap::new(),
+            sessions: FastMap::default(),
+            replies: FastMap::default(),
             wheel: Wheel::new(now),
             segments: SegmentUse::default(),
             resident: 0,

@@ -122,30 +122,34 @@ impl Queue {
         runs
     }
 
-    /// Replaces the extent `start..end` by pieces elsewhere. False if it is no longer what it was.
+    /// Replaces what is at `start..end` by pieces elsewhere. False if it is no longer what it was.
     pub(crate) fn move_extents(&mut self, moved: &Moved, segments: &mut SegmentUse) -> bool {
-        let Some(number) = self.stream.find(moved.start) else { return false };
-        let Some(extent) = self.stream.extent(number) else { return false };
-        if extent.base != moved.start || extent.end() != moved.end || !extent.stored {
-            return false;
-        }
-        let (segment, own, live, volatile) = (extent.at.segment(), extent.own, extent.live, extent.volatile);
+        let Some(volatile) = self.stream.find(moved.start).and_then(|n| self.stream.extent(n)).map(|e| e.volatile) else { return false };
         let mut pieces: Vec<Extent> = Vec::with_capacity(moved.pieces.len());
         for piece in &moved.pieces {
             let end = piece.base + piece.count as u64;
             let live: u64 = self.unsettled_in(piece.base, end).iter().map(|(s, e)| e - s).sum();
-            if live > 0 {
-                segments.retain(piece.at.segment(), piece.span);
-            }
             let (span, at) = (piece.span, piece.at);
             pieces.push(Extent { base: piece.base, at, count: piece.count, live: live as u32, span, own: span, stored: true, volatile, data: None });
         }
-        let dropped = self.stream.replace(number, pieces);
-        if let Some(data) = dropped.data {
-            self.resident -= data.len() as u64;
+        for piece in pieces.iter().filter(|p| p.live > 0) {
+            segments.retain(piece.at.segment(), piece.own);
         }
-        if live > 0 {
-            segments.release(segment, own);
+        let placed: Vec<_> = pieces.iter().map(|p| (p.live, p.at.segment(), p.own)).collect();
+        let dropped = self.stream.replace(moved.start, moved.end, pieces);
+        if dropped.is_empty() {
+            for (_, segment, own) in placed.into_iter().filter(|p| p.0 > 0) {
+                segments.release(segment, own);
+            }
+            return false;
+        }
+        for extent in dropped {
+            if let Some(data) = extent.data {
+                self.resident -= data.len() as u64;
+            }
+            if extent.live > 0 {
+                segments.release(extent.at.segment(), extent.own);
+            }
         }
         true
     }

@@ -115,7 +115,6 @@ impl Core {
             queue.skip_to(base);
             let extent = Extent { base, at: frame.at, count: append.count, live: append.count, span, own: span, stored: true, volatile: false, data: None };
             queue.stream.push(extent);
-            queue.stream.merge_back(queue.stream.end_number() - 1);
             self.segments.retain(frame.at.segment(), span);
             self.replay_records(id, base, append.records);
         }
@@ -262,6 +261,7 @@ impl Queue {
         if self.reserved > self.stream.next {
             self.skip_to(self.reserved);
         }
+        self.stream.replayed();
         self.used = now;
         self.delayed = delayed;
         let live: u64 = self.stream.extents().map(|e| e.live as u64).sum();

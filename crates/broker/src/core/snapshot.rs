@@ -8,6 +8,7 @@ use anymq_types::QueueId;
 use super::Core;
 use crate::journal::{put_varint, write_pairs, write_ranges};
 use crate::queue::Queue;
+use crate::routing::FastMap;
 use crate::wheel::What;
 
 /// A change of the catalogue, as JSON.
@@ -103,8 +104,8 @@ impl Core {
 
     /// Expiry and delay appointments of durable queues, in order of offset.
     #[allow(clippy::type_complexity)] // Two lists per queue; a type would be used here alone.
-    fn durable_timers(&self) -> hashbrown::HashMap<QueueId, (Vec<(u64, u64)>, Vec<(u64, u64)>)> {
-        let mut timers: hashbrown::HashMap<QueueId, (Vec<(u64, u64)>, Vec<(u64, u64)>)> = hashbrown::HashMap::new();
+    fn durable_timers(&self) -> FastMap<QueueId, (Vec<(u64, u64)>, Vec<(u64, u64)>)> {
+        let mut timers: FastMap<QueueId, (Vec<(u64, u64)>, Vec<(u64, u64)>)> = FastMap::default();
         for entry in self.wheel.iter() {
             let Some(queue) = self.queues.get(&entry.queue).filter(|q| q.durable) else { continue };
             let (offset, expire) = match entry.what {

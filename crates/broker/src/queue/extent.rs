@@ -121,6 +121,8 @@ pub(crate) struct Stream {
     popped: u64,
     /// Offset of the next record.
     pub(crate) next: u64,
+    /// The journal is being replayed: chunks stay as they were written, because records about them name them so.
+    pub(crate) replaying: bool,
 }
 
 impl Stream {
@@ -181,7 +183,7 @@ impl Stream {
     /// Joins extent `number` to the one before it where both are only on disk and close together.
     pub(crate) fn merge_back(&mut self, number: u64) {
         let Some(index) = number.checked_sub(self.popped).map(|i| i as usize) else { return };
-        if index == 0 || index >= self.extents.len() || !self.extents[index - 1].can_absorb(&self.extents[index]) {
+        if self.replaying || index == 0 || index >= self.extents.len() || !self.extents[index - 1].can_absorb(&self.extents[index]) {
             return;
         }
         let next = self.extents.remove(index).expect("index is in range");
@@ -239,14 +241,37 @@ impl Stream {
         Some(extent)
     }
 
-    /// Replaces extent `number` by pieces within its offsets; the one that was there.
-    pub(crate) fn replace(&mut self, number: u64, pieces: Vec<Extent>) -> Extent {
-        let index = (number - self.popped) as usize;
-        let old = self.extents.remove(index).expect("the caller found it");
-        for (i, piece) in pieces.into_iter().enumerate() {
-            self.extents.insert(index + i, piece);
+    /// The journal has been replayed: neighbours join as they would have while it was written.
+    pub(crate) fn replayed(&mut self) {
+        self.replaying = false;
+        let mut joined: VecDeque<Extent> = VecDeque::with_capacity(self.extents.len().min(1_024));
+        for extent in self.extents.drain(..) {
+            match joined.back_mut() {
+                Some(last) if last.can_absorb(&extent) => last.absorb(&extent),
+                _ => joined.push_back(extent),
+            }
         }
-        old
+        joined.shrink_to_fit();
+        self.extents = joined;
+    }
+
+    /// Replaces the extents within `start..end` by pieces; those that were there. Nothing is done, and nothing returned, where an
+    /// extent reaches over either end or is not stored.
+    pub(crate) fn replace(&mut self, start: u64, end: u64, pieces: Vec<Extent>) -> Vec<Extent> {
+        let from = (self.number_of(start) - self.popped) as usize;
+        let to = self.extents.partition_point(|e| e.base < end);
+        let whole = from < to
+            && self.extents[from].base >= start
+            && self.extents[to - 1].end() <= end
+            && self.extents.range(from..to).all(|e| e.stored);
+        if !whole {
+            return Vec::new();
+        }
+        let behind = self.extents.split_off(to);
+        let old = self.extents.split_off(from);
+        self.extents.extend(pieces);
+        self.extents.extend(behind);
+        old.into()
     }
 
     /// Removes wholly settled extents that `gone` names.

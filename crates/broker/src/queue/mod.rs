@@ -27,7 +27,6 @@ use std::sync::Arc;
 use anymq_types::record::{self, DUE, EXPIRES, Record, Records};
 use anymq_types::{Millis, Position, QueueId, VhostId};
 use bytes::Bytes;
-use hashbrown::HashMap;
 
 use self::consumers::Consumers;
 use self::extent::{Extent, Place, Stream};
@@ -35,6 +34,7 @@ use self::lease::Lease;
 use self::ranges::RangeSet;
 use self::segments::SegmentUse;
 use self::settings::{Kind, Settings};
+use crate::routing::FastMap;
 use self::views::{Dedup, Groups, Priorities};
 
 /// Offsets to deliver again, before anything fresh.
@@ -94,7 +94,7 @@ pub(crate) struct Queue {
     settled_ahead: u64,
     pub(crate) fresh: Place,
     pub(crate) returned: Returned,
-    pub(crate) leases: HashMap<u64, Lease>,
+    pub(crate) leases: FastMap<u64, Lease>,
     pub(crate) ready: u64,
     pub(crate) ready_bytes: u64,
     pub(crate) unacked_bytes: u64,
@@ -154,7 +154,7 @@ impl Queue {
             settled_ahead: 0,
             fresh: Place::at(0),
             returned,
-            leases: HashMap::new(),
+            leases: FastMap::default(),
             ready: 0,
             ready_bytes: 0,
             unacked_bytes: 0,

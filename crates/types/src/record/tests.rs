@@ -28,6 +28,7 @@ fn what_is_written_is_read() {
     assert_eq!((first.exchange, first.routing_key, first.body), (&b"ex"[..], &b"a.b.c"[..], &b"hello"[..]));
     assert_eq!(first.props, sample().props);
     assert_eq!(first.bytes.len(), sample().record_len(5));
+    assert_eq!((body_len(&chunk), body_len(records[1].bytes)), (Some(5), Some(0)));
     assert_eq!((records[1].routing_key, records[1].body, records[1].group), (&b"q"[..], &b""[..], None));
 }
 

@@ -1,0 +1,437 @@
+//! The simulated machine and the clients on it.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anymq_broker::{
+    Broker, Connect, DeclareQueue, Delivery, Event, HolderId, Options, Outcome, Principal, PublishBatch, Session, Settled, Subscribe,
+};
+use anymq_runtime::{FaultDisk, Loss, ManualClock, Rng};
+use anymq_types::record::{RecordHead, Records};
+use anymq_types::value::Table;
+use anymq_types::{ByteSize, Millis, Offset, Position};
+
+use crate::oracle::{Model, Sure, Violation};
+
+const QUEUES: [(&str, &str); 5] =
+    [("classic", "classic"), ("quorum", "quorum"), ("rejecting", "classic"), ("dead", "classic"), ("urgent", "classic")];
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Steps taken.
+    pub steps: u64,
+    /// Messages published.
+    pub published: u64,
+    /// Messages given to consumers.
+    pub delivered: u64,
+    /// Times the machine crashed.
+    pub crashes: u64,
+    /// Hash of everything that happened: the same seed gives the same.
+    pub trace: u64,
+}
+
+/// Runs one seed.
+///
+/// # Errors
+/// The first promise that was not kept.
+pub fn run(seed: u64) -> Result<Report, Violation> {
+    let mut world = World::new(seed);
+    world.go().map_err(|what| Violation { seed, step: world.report.steps, what })?;
+    Ok(world.report)
+}
+
+struct Lease {
+    queue: &'static str,
+    settled: Settled,
+    id: u64,
+}
+
+struct World {
+    rng: Rng,
+    clock: Arc<ManualClock>,
+    disk: FaultDisk,
+    fatal: Arc<AtomicBool>,
+    broker: Option<Broker>,
+    session: Option<Session>,
+    holder: HolderId,
+    models: BTreeMap<&'static str, Model>,
+    leases: Vec<Lease>,
+    next: u64,
+    report: Report,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        World {
+            rng: Rng::new(seed),
+            clock: Arc::new(ManualClock::new(Millis(1_700_000_000_000))),
+            disk: FaultDisk::new(),
+            fatal: Arc::default(),
+            broker: None,
+            session: None,
+            holder: HolderId(0),
+            models: QUEUES.iter().map(|&(name, _)| (name, Model::default())).collect(),
+            leases: Vec::new(),
+            next: 0,
+            report: Report { steps: 0, published: 0, delivered: 0, crashes: 0, trace: seed },
+        }
+    }
+
+    fn note(&mut self, what: u64, detail: u64) {
+        let mix = self.report.trace ^ what.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ detail.rotate_left(29);
+        self.report.trace = mix.wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(17);
+    }
+
+    fn go(&mut self) -> Result<(), String> {
+        self.start()?;
+        let steps = 60 + self.rng.below(120);
+        for _ in 0..steps {
+            self.report.steps += 1;
+            self.step()?;
+            if self.disk.crashed() || self.fatal.load(Ordering::SeqCst) {
+                self.crash()?;
+            }
+        }
+        self.finish()
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        match self.rng.below(100) {
+            0..=34 => self.publish(),
+            35..=54 => self.commit(),
+            55..=74 => self.settle()?,
+            75..=82 => {
+                let ms = self.rng.below(500);
+                self.clock.advance(Duration::from_millis(ms));
+                self.broker().tick();
+            }
+            83..=88 => self.broker().housekeep(),
+            89..=91 => {
+                let saved = self.broker().snapshot().is_ok();
+                self.note(8, u64::from(saved));
+            }
+            92..=94 => {
+                let ahead = self.rng.below(12);
+                self.disk.crash_at(self.disk.ops() + ahead);
+            }
+            95 => self.crash()?,
+            96 => self.reopen()?,
+            _ => self.reconnect()?,
+        }
+        self.receive()
+    }
+
+    fn broker(&self) -> &Broker {
+        self.broker.as_ref().expect("a broker runs between crashes")
+    }
+
+    fn session(&self) -> &Session {
+        self.session.as_ref().expect("connected between crashes")
+    }
+
+    fn start(&mut self) -> Result<(), String> {
+        let fatal = Arc::new(AtomicBool::new(false));
+        self.fatal = fatal.clone();
+        let config = anymq_broker::Config {
+            memory_budget: ByteSize(1 << 20),
+            history_bytes: ByteSize(32 << 10),
+            snapshot_every: ByteSize(1 << 20),
+            disk_free_limit: ByteSize(0),
+            memory_high_watermark: ByteSize(u64::MAX),
+            ..anymq_broker::Config::default()
+        };
+        let log = anymq_log::Config {
+            segment_bytes: 16 << 10,
+            threads: false,
+            seed: Some(self.rng.next_u64()),
+            clock: self.clock.clone(),
+            on_fatal: Arc::new(move |_| fatal.store(true, Ordering::SeqCst)),
+            ..anymq_log::Config::default()
+        };
+        let options = Options {
+            config,
+            log,
+            disk: Arc::new(self.disk.clone()),
+            clock: self.clock.clone(),
+            seed: Some(self.rng.next_u64()),
+            default_user: None,
+            threads: false,
+        };
+        let broker = Broker::open(options).map_err(|e| format!("the broker does not start: {e}"))?;
+        broker.log().commit_now();
+        self.broker = Some(broker);
+        self.connect()
+    }
+
+    fn connect(&mut self) -> Result<(), String> {
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let broker = self.broker();
+        if broker.catalog(|c| c.user("sim").is_none()) {
+            let vhost = broker.catalog(|c| c.vhost("/").map(|v| v.id)).ok_or("vhost / is missing")?;
+            let user = anymq_catalog::User {
+                name: "sim".into(),
+                password: anymq_auth::PasswordHash::none(),
+                tags: anymq_auth::Tags::new([]),
+                limits: anymq_catalog::UserLimits::default(),
+            };
+            let grant = anymq_auth::Permissions::full();
+            let permission = anymq_catalog::Permission { user: "sim".into(), vhost, grant };
+            let changes = vec![anymq_catalog::Change::UserPut(user), anymq_catalog::Change::PermissionPut(permission)];
+            broker.change_all(changes).map_err(|e| e.to_string())?;
+        }
+        let connect = Connect {
+            principal: Principal { user: "sim".into(), peer },
+            vhost: "/".into(),
+            protocol: "sim",
+            local: peer,
+            client_name: String::new(),
+            client_properties: Table::new(),
+            tls: false,
+        };
+        let session = broker.connect(connect).map_err(|e| e.to_string())?;
+        for (name, kind) in QUEUES {
+            declare(&session, name, kind)?;
+        }
+        self.broker().log().commit_now();
+        let limit = 5 + self.rng.below(40) as u32;
+        self.holder = session.open_holder(limit);
+        for (index, (name, _)) in QUEUES.iter().enumerate() {
+            let args = Table::new();
+            let subscribe = Subscribe {
+                queue: name,
+                token: index as u64,
+                holder: self.holder,
+                tag: name,
+                auto_ack: false,
+                exclusive: false,
+                prefetch: 1 + self.rng.below(20) as u32,
+                args: &args,
+            };
+            session.subscribe(subscribe).map_err(|e| format!("consume {name}: {e}"))?;
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        let queue = QUEUES[[0, 1, 2, 4][self.rng.below(4) as usize]].0;
+        let mut batch = PublishBatch::default();
+        let mut ids = Vec::new();
+        let now = self.session().bounds().now;
+        for _ in 0..=self.rng.below(6) {
+            let (id, persistent) = (self.next, !self.rng.chance(15));
+            self.next += 1;
+            let padding = self.rng.below(900) as usize;
+            let priority = self.rng.below(4) as u8;
+            let head = RecordHead { persistent, priority, timestamp: now, routing_key: queue.as_bytes(), props: &[0, 0], ..RecordHead::default() };
+            let start = batch.chunk.len();
+            head.write(8 + padding, &mut batch.chunk);
+            batch.chunk.extend_from_slice(&id.to_le_bytes());
+            batch.chunk.resize(batch.chunk.len() + padding, b'x');
+            batch.push(start, None);
+            ids.push((id, persistent));
+        }
+        let published = self.session().publish(&mut batch);
+        let stored = published.commit.map_or(Sure::Yes, Sure::At);
+        let model = self.models.get_mut(queue).expect("modelled");
+        for (id, persistent) in ids {
+            model.add(id, persistent, stored);
+            self.report.published += 1;
+        }
+        self.note(1, self.next);
+    }
+
+    fn commit(&mut self) {
+        self.broker().log().commit_now();
+        self.broker().log().run_reads_now();
+    }
+
+    /// Takes what the broker delivers.
+    fn receive(&mut self) -> Result<(), String> {
+        self.broker().log().run_reads_now();
+        let mut events = Vec::new();
+        self.session().outbox().drain(&mut events);
+        for event in events {
+            match event {
+                Event::Delivery(delivery) => self.delivered(&delivery)?,
+                other => return Err(format!("unexpected event {other:?}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn delivered(&mut self, delivery: &Delivery) -> Result<(), String> {
+        self.session().outbox().written(delivery.records.len());
+        let queue = QUEUES[delivery.token as usize].0;
+        for (i, record) in Records::new(&delivery.records).enumerate() {
+            let id = u64::from_le_bytes(record.body.get(..8).and_then(|b| b.try_into().ok()).ok_or("a body was cut short")?);
+            let model = self.models.get_mut(queue).expect("modelled");
+            model.deliver(queue, id)?;
+            let settled = Settled { queue: delivery.queue, offset: Offset(delivery.first.0 + i as u64) };
+            if self.leases.iter().any(|l| l.queue == queue && l.id == id) {
+                return Err(format!("{queue}: message {id} was delivered while somebody has it"));
+            }
+            self.check_order(queue, id, delivery.redelivered)?;
+            self.leases.push(Lease { queue, settled, id });
+            self.report.delivered += 1;
+            self.note(2, id);
+        }
+        Ok(())
+    }
+
+    /// A message that is delivered for the first time must not come before an older one that still waits.
+    fn check_order(&self, queue: &'static str, id: u64, redelivered: bool) -> Result<(), String> {
+        if redelivered || queue == "dead" || queue == "urgent" {
+            return Ok(());
+        }
+        let waits = |(&older, c): (&u64, &crate::oracle::Copy)| (!c.seen && !c.maybe && c.settled.is_none() && !c.reordered).then_some(older);
+        match self.models[queue].copies.range(..id).find_map(waits) {
+            Some(older) => Err(format!("{queue}: message {id} overtook {older}")),
+            None => Ok(()),
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), String> {
+        for _ in 0..=self.rng.below(4) {
+            if self.leases.is_empty() {
+                return Ok(());
+            }
+            let at = self.rng.below(self.leases.len() as u64) as usize;
+            let lease = self.leases.remove(at);
+            let outcome = match self.rng.below(10) {
+                0 | 1 => Outcome::Requeue,
+                2 if lease.queue == "rejecting" => Outcome::Reject,
+                _ => Outcome::Ack,
+            };
+            let commit = self.session().settle(self.holder, outcome, &[lease.settled]);
+            let sure = commit.map_or(Sure::Yes, Sure::At);
+            self.note(3 + outcome as u64, lease.id);
+            let persistent = {
+                let copy = self.models.get_mut(lease.queue).and_then(|m| m.copies.get_mut(&lease.id)).ok_or("a lease without a copy")?;
+                match outcome {
+                    Outcome::Requeue => copy.reordered = true,
+                    Outcome::Ack | Outcome::Reject => copy.settled = Some(sure),
+                }
+                copy.persistent
+            };
+            if outcome == Outcome::Reject {
+                self.models.get_mut("dead").expect("modelled").add(lease.id, persistent, sure);
+            }
+            // A requeued message may come back at once, before the next is settled.
+            self.receive()?;
+        }
+        Ok(())
+    }
+
+    fn reconnect(&mut self) -> Result<(), String> {
+        self.note(20, 0);
+        self.drop_session();
+        self.connect()
+    }
+
+    fn drop_session(&mut self) {
+        self.session = None;
+        for lease in self.leases.drain(..) {
+            if let Some(copy) = self.models.get_mut(lease.queue).and_then(|m| m.copies.get_mut(&lease.id)) {
+                copy.reordered = true;
+            }
+        }
+        // What was in the outbox and not looked at comes again as well.
+        for model in self.models.values_mut() {
+            model.copies.values_mut().filter(|c| c.settled.is_none()).for_each(|c| c.reordered = true);
+        }
+    }
+
+    fn crash(&mut self) -> Result<(), String> {
+        self.report.crashes += 1;
+        let committed: Position = self.broker().log().committed();
+        let loss = match self.rng.below(3) {
+            0 => Loss::Nothing,
+            1 => Loss::Unsynced,
+            _ => Loss::Random(self.rng.next_u64()),
+        };
+        // The process is gone before anything it does on its way out can reach the disk.
+        self.disk.crash_at(self.disk.ops());
+        let after = self.disk.after_crash(loss);
+        self.drop_session();
+        self.broker = None;
+        self.disk = after;
+        self.models.values_mut().for_each(|m| m.crash(committed));
+        self.note(21, committed.0);
+        self.start()
+    }
+
+    fn reopen(&mut self) -> Result<(), String> {
+        self.note(22, 0);
+        self.drop_session();
+        let closed = self.broker().close();
+        if closed.is_err() || self.disk.crashed() {
+            return self.crash();
+        }
+        let committed = self.broker().log().committed();
+        self.broker = None;
+        self.disk.restart_process();
+        self.models.values_mut().for_each(|m| m.crash(committed));
+        self.start()
+    }
+
+    /// Everything is committed, the machine crashes once more, and every queue is drained: nothing may be missing.
+    fn finish(&mut self) -> Result<(), String> {
+        self.disk.restart_process();
+        self.commit();
+        if self.fatal.load(Ordering::SeqCst) {
+            self.crash()?;
+        }
+        self.crash()?;
+        for _ in 0..20_000 {
+            self.clock.advance(Duration::from_millis(50));
+            self.broker().tick();
+            self.commit();
+            self.receive()?;
+            if self.leases.is_empty() {
+                break;
+            }
+            for lease in std::mem::take(&mut self.leases) {
+                self.session().settle(self.holder, Outcome::Ack, &[lease.settled]);
+                if let Some(copy) = self.models.get_mut(lease.queue).and_then(|m| m.copies.get_mut(&lease.id)) {
+                    copy.settled = Some(Sure::Yes);
+                }
+            }
+        }
+        for (queue, model) in &self.models {
+            if let Some(id) = model.missing().first() {
+                return Err(format!("{queue}: confirmed message {id} is lost ({} in all)", model.missing().len()));
+            }
+        }
+        self.nothing_left()
+    }
+
+    fn nothing_left(&self) -> Result<(), String> {
+        for q in self.broker().queues(|_, _| true) {
+            if q.ready + q.unacked > 0 {
+                return Err(format!("{}: {} ready and {} unacked after everything was drained", q.name, q.ready, q.unacked));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn declare(session: &Session, name: &str, kind: &str) -> Result<(), String> {
+    let mut args = Table::new();
+    args.insert("x-queue-type", kind);
+    match name {
+        "rejecting" => {
+            args.insert("x-dead-letter-exchange", "");
+            args.insert("x-dead-letter-routing-key", "dead");
+        }
+        "urgent" => args.insert("x-max-priority", 5i32),
+        "quorum" => args.insert("x-delivery-limit", -1i32),
+        _ => {}
+    }
+    let declare = DeclareQueue { name, passive: false, durable: true, exclusive: false, auto_delete: false, args: &args };
+    session.declare_queue(declare).map(|_| ()).map_err(|e| format!("declare {name}: {e}"))
+}

@@ -1,0 +1,28 @@
+//! Seeds in CI; `ANYMQ_SIM_SEEDS` and `ANYMQ_SIM_FROM` ask for more or for one.
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+fn promises_hold_under_every_seed() {
+    let (from, count) = (number("ANYMQ_SIM_FROM", 0), number("ANYMQ_SIM_SEEDS", 300));
+    let mut broken = Vec::new();
+    let (mut published, mut crashes) = (0, 0);
+    for seed in from..from + count {
+        match std::panic::catch_unwind(|| anymq_sim::run(seed)) {
+            Ok(Ok(report)) => (published, crashes) = (published + report.published, crashes + report.crashes),
+            Ok(Err(violation)) => broken.push(violation.to_string()),
+            Err(_) => broken.push(format!("seed {seed}: panicked")),
+        }
+    }
+    assert!(broken.is_empty(), "{} of {count} seeds:\n{}", broken.len(), broken.join("\n"));
+    assert!(published > count && crashes > count / 2, "{published} published, {crashes} crashes: the runs did nothing");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in 0..20 {
+        assert_eq!(anymq_sim::run(seed), anymq_sim::run(seed), "seed {seed}");
+    }
+}
