@@ -67,7 +67,8 @@ mod tests {
 
     #[test]
     fn plain_responses() {
-        let cases: &[(&[u8], Option<(&[u8], &[u8])>)] = &[
+        type Case<'a> = (&'a [u8], Option<(&'a [u8], &'a [u8])>);
+        let cases: &[Case<'_>] = &[
             (b"\0guest\0secret", Some((b"guest", b"secret"))),
             (b"\0\0", Some((b"", b""))),
             (b"guest\0secret", None),

@@ -105,6 +105,14 @@ impl Session {
     /// Whatever closes the connection.
     pub(crate) fn input(&mut self, buf: &[u8], at: &mut usize, out: &mut Vec<u8>) -> Result<Next> {
         self.now = self.hall.bounds().now;
+        let result = self.frames(buf, at, out);
+        // What was read before an error that closes the connection counts.
+        let handed_over = self.hand_over(out);
+        self.release(out);
+        result.and_then(|next| handed_over.map(|()| next))
+    }
+
+    fn frames(&mut self, buf: &[u8], at: &mut usize, out: &mut Vec<u8>) -> Result<Next> {
         let mut next = Next::Continue;
         while next == Next::Continue {
             let rest = &buf[*at..];
@@ -119,8 +127,6 @@ impl Session {
             }
             next = self.frame(&frame, out)?;
         }
-        self.hand_over(out)?;
-        self.release(out);
         Ok(next)
     }
 
@@ -165,7 +171,9 @@ impl Session {
     /// Closes a channel that failed with a soft error, and takes one that is over out of the map.
     fn after_channel(&mut self, number: u16, result: Result<()>, out: &mut Vec<u8>) -> Result<()> {
         if let Err(error) = result {
-            self.fail_channel(number, error, out)?;
+            // What was read before the fault counts; if it is at fault too, it was first.
+            let before = self.cx(number, out).map_or(Ok(()), |mut cx| cx.hand_over_channel());
+            self.fail_channel(number, before.err().unwrap_or(error), out)?;
         }
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
         if channel.waits() && !channel.is_waiting {

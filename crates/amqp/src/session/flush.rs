@@ -20,7 +20,7 @@ impl Session {
             first += 1;
             let Some(mut cx) = self.cx(number, out) else { continue };
             cx.channel.is_dirty = false;
-            let result = cx.hand_over_messages().and_then(|()| cx.hand_over_settlements());
+            let result = cx.hand_over_channel();
             self.after_channel(number, result, out)?;
         }
         self.dirty.clear();
@@ -46,8 +46,13 @@ impl Session {
 }
 
 impl Cx<'_> {
+    /// Hands over what was read on this channel: messages first.
+    pub(super) fn hand_over_channel(&mut self) -> Result<()> {
+        self.hand_over_messages().and_then(|()| self.hand_over_settlements())
+    }
+
     /// Hands over the messages of this read, in one call.
-    pub(super) fn hand_over_messages(&mut self) -> Result<()> {
+    fn hand_over_messages(&mut self) -> Result<()> {
         if self.channel.batch.messages.is_empty() {
             return Ok(());
         }
