@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The kill -9 harness: load, SIGKILL at a random moment, restart; at the end everything is drained and the log is checked.
 //
-//   ANYMQ_BIN=target/release/anymq node crash.js [--rounds 10] [--seed N] [--keep] [--skip QUEUE]
+//   ANYMQ_BIN=target/release/anymq node crash.js [--rounds 10] [--seed N] [--skip QUEUE]
 //
 // Any other server: CRASH_START and CRASH_KILL are shell commands, AMQP_URL says where it listens.
 // A violation: a confirmed message lost, a settled one resurrected (its settling was proved to be on disk), one delivered twice
@@ -9,7 +9,6 @@
 'use strict';
 const { execSync } = require('node:child_process');
 const { parseArgs } = require('node:util');
-const fs = require('node:fs');
 const { Broker, amqp, pause, until } = require('../node/broker');
 const { Violations } = require('./ledger');
 const { Load } = require('./load');
@@ -85,8 +84,7 @@ async function drain(broker, load) {
 
 async function main() {
   const { values } = parseArgs({ options: {
-    rounds: { type: 'string', default: '10' }, seed: { type: 'string', default: String(Date.now() % 1e9) }, keep: { type: 'boolean' },
-    skip: { type: 'string', multiple: true, default: [] } } });
+    rounds: { type: 'string', default: '10' }, seed: { type: 'string', default: String(Date.now() % 1e9) }, skip: { type: 'string', multiple: true, default: [] } } });
   const random = seeded(Number(values.seed));
   const violations = new Violations();
   const load = new Load(random, violations, values.skip);
@@ -108,7 +106,6 @@ async function main() {
   const failed = kinds.filter((kind) => violations.count(kind) > 0).length;
   console.log(`seed ${values.seed}: ${values.rounds} rounds, ${load.totals().published} published, ${confirmed} confirmed and persistent; `
     + kinds.map((kind) => `${kind} ${violations.count(kind)}`).join(', '));
-  if (broker.home && !failed && !values.keep) fs.rmSync(broker.home, { recursive: true, force: true });
   process.exitCode = failed ? 1 : 0;
 }
 

@@ -11,10 +11,16 @@ const READY_MS = 30000;
 const DEFINITIONS = path.join(__dirname, '..', 'python', 'definitions.json');
 
 const running = new Set();
+const homes = [];
 
 /** Ends what a failed test left running, which would keep its file from ending. */
 function killAll() { for (const child of running) child.kill('SIGKILL'); }
-process.on('exit', killAll);
+process.on('exit', (code) => {
+  killAll();
+  // What a failed run left is kept to be looked at.
+  if (code || process.env.INTEROP_KEEP) return;
+  for (const home of homes) fs.rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+});
 
 /** Polls until `probe` gives a truthy value and returns it; fails at the deadline. */
 async function until(probe, what, deadlineMs = 10000) {
@@ -33,6 +39,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 class Broker {
   constructor() {
     this.home = fs.mkdtempSync(path.join(os.tmpdir(), 'anymq-interop-'));
+    homes.push(this.home);
     this.ports = { amqp: '0', admin: '0' };
   }
 

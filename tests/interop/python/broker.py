@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,20 +15,20 @@ READY_SECONDS = 30
 class Broker:
     """One `anymq dev` process on free ports with its own data directory; survives kill -9 and start again on the same port."""
 
-    def __init__(self, data_dir=None, settings=None):
-        """`settings` are environment variables such as ANYMQ_BROKER__DISK_FREE_LIMIT."""
+    def __init__(self, home=None, settings=None):
+        """`home` gets the data directory and the log; `settings` are variables such as ANYMQ_BROKER__DISK_FREE_LIMIT."""
         self.binary, self.settings = os.environ["ANYMQ_BIN"], settings or {}
-        self.data_dir = Path(data_dir or tempfile.mkdtemp(prefix="anymq-interop-"))
+        self.home = Path(home or tempfile.mkdtemp(prefix="anymq-interop-"))
+        self.data_dir = self.home / "data"
         self.process, self.amqp_port, self.admin_port = None, 0, 0
 
     def start(self):
         """Starts and waits until it serves. Ports are chosen by the first start and kept."""
-        ready = self.data_dir.with_name(self.data_dir.name + ".ready")
+        ready = self.home / "ready.json"
         ready.unlink(missing_ok=True)
         environment = {**os.environ, "ANYMQ_AMQP__PORT": str(self.amqp_port), "ANYMQ_ADMIN__PORT": str(self.admin_port),
                        **self.settings}
-        log = open(self.data_dir.with_name(self.data_dir.name + ".log"), "ab")
-        with log:
+        with open(self.home / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, "dev", "--data-dir", str(self.data_dir), "--ready-file", str(ready)],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
@@ -57,6 +58,12 @@ class Broker:
         """SIGTERM and a graceful end."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
+
+    def remove(self):
+        """Ends the process and deletes what it kept; INTEROP_KEEP in the environment leaves the files."""
+        self.kill()
+        if not os.environ.get("INTEROP_KEEP"):
+            shutil.rmtree(self.home, ignore_errors=True)
 
     def import_definitions(self, path):
         self.command("import", "--yes", str(path))

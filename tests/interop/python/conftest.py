@@ -22,6 +22,7 @@ def shared_broker():
         yield broker
     finally:
         broker.stop()
+        broker.remove()
 
 
 @pytest.fixture(scope="session")
@@ -52,11 +53,11 @@ def own_broker():
     """A broker of the test's own, that it may kill. Not available when testing a server that runs already."""
     broker = start_own_broker()
     yield broker
-    broker.kill()
+    broker.remove()
 
 
 @pytest.fixture(scope="module")
 def own_broker_of_module():
     broker = start_own_broker()
     yield broker
-    broker.kill()
+    broker.remove()

@@ -85,7 +85,7 @@ def test_definitions_survive_export_and_import(own_broker, tmp_path):
         client.close()
         assert json.loads(second.command("export")) == exported
     finally:
-        second.kill()
+        second.remove()
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def alarm(tmp_path):
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", str(disk)], capture_output=True).returncode:
         pytest.skip("cannot mount a small file system here")
-    broker = Broker(disk / "data", {"ANYMQ_BROKER__DISK_FREE_LIMIT": str(64 * MIB)}).start()
+    broker = Broker(disk, {"ANYMQ_BROKER__DISK_FREE_LIMIT": str(64 * MIB)}).start()
     ballast = disk / "ballast"
 
     def fill():
