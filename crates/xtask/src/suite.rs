@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// Seconds for each fuzz target
     #[arg(long, default_value_t = 60)]
     fuzz_seconds: u64,
-    /// Install cargo-deny if it is missing (builds it: several minutes)
+    /// Install cargo-fuzz and cargo-deny if they are missing (builds them: several minutes)
     #[arg(long)]
     with_tools: bool,
 }

@@ -4,7 +4,8 @@ use expect_test::expect_file;
 
 #[test]
 fn the_amqp_compatibility_page_is_fresh() {
-    expect_file!["../../../docs/protocols/amqp.md"].assert_eq(&anymq_amqp::handlers::compatibility_markdown());
+    expect_file!["../../../docs/protocols/amqp.md"]
+        .assert_eq(&anymq_amqp::handlers::compatibility_markdown());
 }
 
 #[test]

@@ -102,22 +102,20 @@ impl Plan {
 
     fn fuzz_step(&mut self, root: &Path, args: &Args) -> Result<()> {
         let targets = fuzz_targets(root)?;
+        let nightly = tool(root, "cargo", &["+nightly", "--version"]).answers();
+        let cargo_fuzz = tool(root, "cargo", &["fuzz", "--version"]).answers();
         if targets.is_empty() {
             self.absent.push(("fuzz", "no fuzz targets".to_owned()));
-        } else if !tool(root, "cargo", &["+nightly", "fuzz", "--version"]).answers() {
+        } else if !nightly || !(cargo_fuzz || args.with_tools) {
             self.absent.push(("fuzz", "needs a nightly toolchain and cargo-fuzz".to_owned()));
         } else {
             let (at, seconds) = (root.to_path_buf(), args.fuzz_seconds);
             let about = format!("{} targets, {seconds} s each", targets.len());
             self.add("fuzz", about, move || {
-                let mut count = Count::default();
-                for target in &targets {
-                    let limit = format!("-max_total_time={seconds}");
-                    let ok = tool(&at, "cargo", &["+nightly", "fuzz", "run", target, "--", &limit]).ok()?;
-                    count.passed += u64::from(ok);
-                    count.failed += u64::from(!ok);
+                if !cargo_fuzz && !cargo(&at, &["install", "--locked", "cargo-fuzz"]).ok()? {
+                    return Ok(Count::FAILED);
                 }
-                Ok(count)
+                fuzz(&at, &targets, seconds)
             });
         }
         Ok(())
@@ -147,6 +145,17 @@ fn run_tests(root: &Path, nextest: bool) -> Result<Count> {
         return cargo(root, &["nextest", "run", "--workspace"]).count();
     }
     cargo(root, &["test", "--workspace", "--no-fail-fast"]).count()
+}
+
+fn fuzz(root: &Path, targets: &[String], seconds: u64) -> Result<Count> {
+    let mut count = Count::default();
+    let limit = format!("-max_total_time={seconds}");
+    for target in targets {
+        let ok = tool(root, "cargo", &["+nightly", "fuzz", "run", target, "--", &limit]).ok()?;
+        count.passed += u64::from(ok);
+        count.failed += u64::from(!ok);
+    }
+    Ok(count)
 }
 
 /// Where cargo puts what it builds for this workspace.
