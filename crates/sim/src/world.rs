@@ -82,6 +82,9 @@ impl World {
     }
 
     fn note(&mut self, what: u64, detail: u64) {
+        if std::env::var_os("ANYMQ_SIM_LOG").is_some() {
+            eprintln!("step {} what {what} detail {detail}", self.report.steps);
+        }
         let mix = self.report.trace ^ what.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ detail.rotate_left(29);
         self.report.trace = mix.wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(17);
     }
@@ -308,7 +311,10 @@ impl World {
                 _ => Outcome::Ack,
             };
             let commit = self.session().settle(self.holder, outcome, &[lease.settled]);
-            let sure = commit.map_or(Sure::Yes, Sure::At);
+            // A refused message whose record is on disk is dead-lettered when it has been read.
+            self.broker().log().run_reads_now();
+            let end = self.broker().log().writer().end();
+            let sure = if outcome == Outcome::Reject { Sure::At(end) } else { commit.map_or(Sure::Yes, Sure::At) };
             self.note(3 + outcome as u64, lease.id);
             let persistent = {
                 let copy = self.models.get_mut(lease.queue).and_then(|m| m.copies.get_mut(&lease.id)).ok_or("a lease without a copy")?;

@@ -45,13 +45,12 @@ impl Core {
         queue.loading = false;
         match span {
             Ok(span) => self.install_span(log, request, &span),
-            Err(why) => {
-                tracing::error!(queue = %id, at = %request.at, why, "stored messages could not be read");
-                self.isolate(fx, id, request.base);
-            }
+            Err(why) => tracing::error!(queue = %id, at = %request.at, why, "stored messages could not be read"),
         }
-        // Whatever did not verify is isolated: the first extent asked for is there now, or it is gone.
-        if self.queues.get(&id).and_then(|q| q.stream.extent(q.stream.find(request.base)?)).is_some_and(|e| e.live > 0 && e.data.is_none()) {
+        // The extent asked for is there now, or it does not verify; unless it was moved or merged meanwhile: then it is asked for again.
+        let same = |e: &crate::queue::extent::Extent| e.at == request.at && e.base == request.base && e.span <= request.bytes;
+        let extent = self.queues.get(&id).and_then(|q| q.stream.extent(q.stream.find(request.base)?));
+        if extent.is_some_and(|e| same(e) && e.live > 0 && e.data.is_none()) {
             self.isolate(fx, id, request.base);
         }
         self.bury(fx, id);

@@ -191,6 +191,7 @@ impl Core {
         let mut r = Reader::new(body);
         let (id, offset) = (QueueId(r.varint()?), r.varint()?);
         if let Some(queue) = self.queues.get_mut(&id) {
+            queue.restore_next(&mut self.segments);
             queue.trim(offset, &mut self.segments);
         }
         Some(())
@@ -199,6 +200,7 @@ impl Core {
     fn replay_moved(&mut self, body: &[u8]) -> Option<()> {
         let moved = journal::Moved::parse(body)?;
         if let Some(queue) = self.queues.get_mut(&moved.queue) {
+            queue.restore_next(&mut self.segments);
             queue.move_extents(&moved, &mut self.segments);
         }
         Some(())
