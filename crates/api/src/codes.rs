@@ -221,6 +221,9 @@ codes! {
     NO_SUCH_CODE 1313 NotFound "no such error code"
         "The number is not in the table."
         "anymq errors lists them all"
+    BENCH_FAILED 1314 Failed "the measurement did not come to an end"
+        "The server could not be reached, refused something, or the description is contradictory."
+        "check the URL and the options; anymq bench amqp --help explains them"
     // Stored data.
     DATA_DIR_UNUSABLE 1401 Failed "the data directory cannot be used"
         "The broker needs a directory it can create, read and write."

@@ -19,7 +19,7 @@ pub mod top;
 use std::io::{BufRead, Write};
 
 use anymq_api::Problem;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 pub use client::Client;
 pub use confirm::Consent;
@@ -29,47 +29,77 @@ pub use target::Target;
 /// Result of a command.
 pub type Result<T> = std::result::Result<T, Problem>;
 
+/// A noun, its verb, and the broker that is asked.
+#[derive(Debug, Args)]
+pub struct On<V: Subcommand> {
+    #[command(subcommand)]
+    verb: V,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// A command without verbs, and the broker that is asked.
+#[derive(Debug, Args)]
+pub struct With<A: Args> {
+    #[command(flatten)]
+    args: A,
+    #[command(flatten)]
+    target: Target,
+}
+
 /// Commands that ask a running broker.
 #[derive(Debug, Subcommand)]
 pub enum Noun {
     /// Queues: list, show, create, purge, remove.
-    #[command(subcommand)]
-    Queue(nouns::queue::Verb),
+    Queue(On<nouns::queue::Verb>),
     /// Exchanges: list, show, create, remove.
-    #[command(subcommand)]
-    Exchange(nouns::exchange::Verb),
+    Exchange(On<nouns::exchange::Verb>),
     /// Bindings: list, create, remove.
-    #[command(subcommand)]
-    Binding(nouns::binding::Verb),
+    Binding(On<nouns::binding::Verb>),
     /// Vhosts: list, create, remove.
-    #[command(subcommand)]
-    Vhost(nouns::vhost::Verb),
+    Vhost(On<nouns::vhost::Verb>),
     /// Users: list, create, change, remove.
-    #[command(subcommand)]
-    User(nouns::user::Verb),
+    User(On<nouns::user::Verb>),
     /// What users may do in a vhost: list, set, remove.
-    #[command(subcommand)]
-    Permission(nouns::permission::Verb),
+    Permission(On<nouns::permission::Verb>),
     /// Policies: settings for every queue or exchange whose name matches.
-    #[command(subcommand)]
-    Policy(nouns::policy::Verb),
+    Policy(On<nouns::policy::Verb>),
     /// Client connections: list, show, close.
-    #[command(subcommand)]
-    Connection(nouns::connection::Verb),
-    /// Channels of connections: list.
-    #[command(subcommand)]
-    Channel(nouns::channel::Verb),
+    Connection(On<nouns::connection::Verb>),
+    /// Open channels by connection.
+    Channel(On<nouns::channel::Verb>),
     /// Consumers: list.
-    #[command(subcommand)]
-    Consumer(nouns::consumer::Verb),
+    Consumer(On<nouns::consumer::Verb>),
     /// Whether the broker serves; exit code 5 if it does not.
-    Health(health::Args),
+    Health(With<health::Args>),
     /// Rates and the busiest queues, refreshed.
-    Top(top::Args),
+    Top(With<top::Args>),
     /// Take users, vhosts, queues, exchanges, bindings and policies from a RabbitMQ definitions.json.
-    Import(definitions::ImportArgs),
+    Import(With<definitions::ImportArgs>),
     /// Write everything that is defined as a RabbitMQ definitions.json.
-    Export(definitions::ExportArgs),
+    Export(With<definitions::ExportArgs>),
+}
+
+impl Noun {
+    /// Which broker is asked, and how results are printed.
+    pub fn target(&self) -> &Target {
+        match self {
+            Noun::Queue(on) => &on.target,
+            Noun::Exchange(on) => &on.target,
+            Noun::Binding(on) => &on.target,
+            Noun::Vhost(on) => &on.target,
+            Noun::User(on) => &on.target,
+            Noun::Permission(on) => &on.target,
+            Noun::Policy(on) => &on.target,
+            Noun::Connection(on) => &on.target,
+            Noun::Channel(on) => &on.target,
+            Noun::Consumer(on) => &on.target,
+            Noun::Health(with) => &with.target,
+            Noun::Top(with) => &with.target,
+            Noun::Import(with) => &with.target,
+            Noun::Export(with) => &with.target,
+        }
+    }
 }
 
 /// What a command works with; all of it is passed in, so that tests can watch.
@@ -89,19 +119,19 @@ pub struct Cx<'a> {
 /// Carries out one command.
 pub fn run(noun: Noun, cx: &mut Cx<'_>) -> Result<()> {
     match noun {
-        Noun::Queue(verb) => verb.run(cx),
-        Noun::Exchange(verb) => verb.run(cx),
-        Noun::Binding(verb) => verb.run(cx),
-        Noun::Vhost(verb) => verb.run(cx),
-        Noun::User(verb) => verb.run(cx),
-        Noun::Permission(verb) => verb.run(cx),
-        Noun::Policy(verb) => verb.run(cx),
-        Noun::Connection(verb) => verb.run(cx),
-        Noun::Channel(verb) => verb.run(cx),
-        Noun::Consumer(verb) => verb.run(cx),
-        Noun::Health(args) => args.run(cx),
-        Noun::Top(args) => args.run(cx),
-        Noun::Import(args) => args.run(cx),
-        Noun::Export(args) => args.run(cx),
+        Noun::Queue(on) => on.verb.run(cx),
+        Noun::Exchange(on) => on.verb.run(cx),
+        Noun::Binding(on) => on.verb.run(cx),
+        Noun::Vhost(on) => on.verb.run(cx),
+        Noun::User(on) => on.verb.run(cx),
+        Noun::Permission(on) => on.verb.run(cx),
+        Noun::Policy(on) => on.verb.run(cx),
+        Noun::Connection(on) => on.verb.run(cx),
+        Noun::Channel(on) => on.verb.run(cx),
+        Noun::Consumer(on) => on.verb.run(cx),
+        Noun::Health(with) => with.args.run(cx),
+        Noun::Top(with) => with.args.run(cx),
+        Noun::Import(with) => with.args.run(cx),
+        Noun::Export(with) => with.args.run(cx),
     }
 }

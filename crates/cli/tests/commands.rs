@@ -5,14 +5,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use anymq_cli::{Cx, Noun, Printer, Target};
+use anymq_cli::{Cx, Noun, Printer};
 use clap::Parser;
 use expect_test::{Expect, expect};
 
 #[derive(Parser)]
 struct Line {
-    #[command(flatten)]
-    target: Target,
     #[command(subcommand)]
     noun: Noun,
 }
@@ -83,12 +81,12 @@ fn request(stream: &mut impl BufRead) -> Option<(String, String)> {
 /// Runs one command line; gives what it printed, or its problem.
 fn run(script: &Script, line: &str, answer: Option<&str>) -> String {
     let url = format!("http://{}", script.address);
-    let words = ["anymq", "--url", &url].into_iter().chain(line.split(' '));
+    let words = ["anymq"].into_iter().chain(line.split(' ')).chain(["--url", &url]);
     let line = Line::try_parse_from(words).expect("command line");
     let (mut out, mut asides) = (Vec::new(), Vec::new());
     let mut input = answer.unwrap_or_default().as_bytes();
-    let client = line.target.client(None).expect("client");
-    let printer = Printer::new(&mut out, line.target.output, false);
+    let client = line.noun.target().client(None).expect("client");
+    let printer = Printer::new(&mut out, line.noun.target().output, false);
     let mut cx =
         Cx { client, out: printer, input: &mut input, asides: &mut asides, interactive: answer.is_some() };
     let result = anymq_cli::run(line.noun, &mut cx);
@@ -128,10 +126,10 @@ fn lists_and_details() {
             /      a     classic               1        0        0    0 B          0
         "#]],
     );
-    let json = run(&script, "-o json queue ls --vhost / --name x --limit 1", None);
+    let json = run(&script, "queue -o json ls --vhost / --name x --limit 1", None);
     assert_eq!(json, "[]\n");
     let info = run(&script, "queue info orders", None);
-    assert!(info.contains("arguments            {\"x-max-length\":10}"), "{info}");
+    assert!(info.contains("arguments          {\"x-max-length\":10}"), "{info}");
 }
 
 #[test]
@@ -236,8 +234,8 @@ fn problems_carry_their_exit_code() {
 fn nobody_there_and_bad_urls() {
     let free = TcpListener::bind("127.0.0.1:0").expect("bind").local_addr().expect("address");
     let target = |args: &[&str]| {
-        let words = ["anymq"].into_iter().chain(args.iter().copied()).chain(["health"]);
-        Line::try_parse_from(words).expect("command line").target.client(None)
+        let words = ["anymq", "health"].into_iter().chain(args.iter().copied());
+        Line::try_parse_from(words).expect("command line").noun.target().client(None)
     };
     let client = target(&["--url", &format!("http://{free}")]).map_err(|p| p.to_string()).expect("client");
     let problem = client.get::<()>("/api/v1/overview").expect_err("nobody listens");

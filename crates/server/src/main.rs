@@ -1,2 +1,7 @@
-//! The anymq binary.
-fn main() {}
+//! The binary `anymq`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    anymq_server::main()
+}

@@ -1,0 +1,287 @@
+//! How a broker comes up, runs and goes down.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anymq_admin::{Board, BrokerHall, Desk};
+use anymq_api::{ListenerAddress, Problem, codes};
+use anymq_broker::{Broker, Options, StartError};
+use anymq_log::OpenError;
+use anymq_net::{BindError, Drained, Lifecycle, Listener, TlsContext};
+use anymq_runtime::real::TakeError;
+use anymq_runtime::{Clock, RealDisk, SystemClock};
+
+use crate::banner::{self, Moved};
+use crate::config::Settings;
+use crate::signals::{Signal, Signals};
+use crate::{holder, logging, notify, ready};
+
+/// Ports tried above one that is taken, before any free one is taken.
+const NEIGHBOURS: u16 = 50;
+/// How long the admin API gets to finish its requests, after the doors are closed.
+const ADMIN_DRAIN: Duration = Duration::from_secs(2);
+
+/// What to do about a port that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ports {
+    /// Take the next one and say so.
+    Move,
+    /// Refuse to start.
+    Refuse,
+}
+
+/// What to start.
+pub struct Start {
+    /// All settings.
+    pub settings: Settings,
+    /// About ports that are taken.
+    pub ports: Ports,
+    /// Print where everything is.
+    pub banner: bool,
+    /// Written once clients are served.
+    pub ready_file: Option<PathBuf>,
+    /// Reads the settings again, on SIGHUP.
+    pub reload: Box<dyn Fn() -> Result<Settings, Problem>>,
+}
+
+/// Runs a broker until it is told to stop.
+pub fn run(start: Start) -> Result<(), Problem> {
+    let level = logging::init(&start.settings.logging);
+    let began = SystemClock.monotonic();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().thread_name("anymq-io");
+    if start.settings.server.workers > 0 {
+        runtime.worker_threads(start.settings.server.workers);
+    }
+    let runtime = runtime
+        .build()
+        .map_err(|e| Problem::new(&codes::RUNTIME_START, format!("cannot start threads: {e}")))?;
+    runtime.block_on(serve(start, level, began))
+}
+
+async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(), Problem> {
+    let Start { mut settings, ports, banner, ready_file, reload } = start;
+    let mut signals = Signals::new()?;
+    let doors = bind(&mut settings, ports)?;
+    let board = Board::new();
+    board.listeners(doors.addresses());
+    let tls = doors.tls();
+    let desk = Desk::new(board.clone(), settings.admin.door.clone(), settings.metrics.door.clone());
+    let (clients, operators) = (Lifecycle::new(), Lifecycle::new());
+    let Doors { amqp, admin, metrics, moved } = doors;
+    let places = ready::Places::of(&amqp, &admin, metrics.as_ref());
+    anymq_admin::serve_admin(admin, &operators, desk.clone());
+    if let Some(metrics) = metrics {
+        anymq_admin::serve_metrics(metrics, &operators, desk);
+    }
+
+    let opening = open(&settings);
+    let broker = tokio::task::spawn_blocking(opening).await;
+    let broker = broker.map_err(|_| Problem::new(&codes::INTERNAL, "recovery ended in a panic"))??;
+    let data_dir = std::path::absolute(&settings.server.data_dir).unwrap_or(settings.server.data_dir.clone());
+    anymq_amqp::serve(amqp, broker.clone(), settings.amqp.door.clone(), &clients);
+    board.ready(Arc::new(BrokerHall::new(broker.clone(), data_dir.clone())));
+    let took = SystemClock.monotonic().saturating_sub(began);
+    tracing::info!(amqp = %places.amqp, admin = %places.admin, took_ms = took.as_millis() as u64, "serving");
+    if banner {
+        crate::commands::print(&banner::text(&settings, &places, &moved, &data_dir, took))?;
+    }
+    if let Some(file) = &ready_file {
+        ready::write(file, &places)?;
+    }
+    notify::send("READY=1");
+
+    wait(&mut signals, &tls, &level, reload.as_ref()).await;
+    tracing::info!("stopping");
+    notify::send("STOPPING=1");
+    board.draining();
+    drain(&clients, settings.server.drain_deadline, &mut signals).await;
+    operators.drain(ADMIN_DRAIN).await;
+    let closed = tokio::task::spawn_blocking(move || broker.close()).await;
+    match closed {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(reason)) => {
+            Err(Problem::new(&codes::DATA_FAILED, format!("the journal was not closed: {reason}")))
+        }
+        Err(_) => Err(Problem::new(&codes::INTERNAL, "closing the journal ended in a panic")),
+    }
+}
+
+/// Lets clients go; a second signal cuts them off.
+async fn drain(clients: &Lifecycle, deadline: Duration, signals: &mut Signals) {
+    let drained = tokio::select! {
+        drained = clients.drain(deadline) => drained,
+        () = signals.stop() => clients.drain(Duration::ZERO).await,
+    };
+    if let Drained::CutOff(left) = drained {
+        tracing::warn!(connections = left, "clients did not leave in time and were cut off");
+    }
+}
+
+/// Until a signal says stop: reloads, and tells the supervisor that all is well.
+async fn wait(
+    signals: &mut Signals,
+    tls: &[(&'static str, TlsContext)],
+    level: &logging::Level,
+    reload: &dyn Fn() -> Result<Settings, Problem>,
+) {
+    let mut watchdog = notify::watchdog();
+    loop {
+        tokio::select! {
+            signal = signals.next() => match signal {
+                Signal::Stop => return,
+                Signal::Reload => {
+                    notify::send("RELOADING=1");
+                    reload_all(tls, level, reload);
+                    notify::send("READY=1");
+                }
+            },
+            () = notify::due(&mut watchdog) => notify::send("WATCHDOG=1"),
+        }
+    }
+}
+
+fn reload_all(
+    tls: &[(&'static str, TlsContext)],
+    level: &logging::Level,
+    reload: &dyn Fn() -> Result<Settings, Problem>,
+) {
+    for (door, context) in tls {
+        match context.reload() {
+            Ok(()) => tracing::info!(door, "certificates reloaded"),
+            Err(error) => tracing::error!(door, %error, "certificates not reloaded, the old ones stay"),
+        }
+    }
+    match reload() {
+        Ok(settings) => level.set(&settings.logging.level),
+        Err(problem) => tracing::error!(%problem, "settings not reloaded, the old ones stay"),
+    }
+}
+
+struct Doors {
+    amqp: Listener,
+    admin: Listener,
+    metrics: Option<Listener>,
+    moved: Vec<Moved>,
+}
+
+impl Doors {
+    fn each(&self) -> impl Iterator<Item = (&'static str, &Listener)> {
+        let doors = [
+            Some(("amqp", &self.amqp)),
+            Some(("admin", &self.admin)),
+            self.metrics.as_ref().map(|m| ("metrics", m)),
+        ];
+        doors.into_iter().flatten()
+    }
+
+    fn addresses(&self) -> Vec<ListenerAddress> {
+        let one = |door: &str, address: std::net::SocketAddr, tls| ListenerAddress {
+            door: door.to_owned(),
+            address: address.to_string(),
+            tls,
+        };
+        let mut all = Vec::new();
+        for (door, listener) in self.each() {
+            all.extend(listener.plain_addresses().into_iter().map(|a| one(door, a, false)));
+            all.extend(listener.tls_addresses().into_iter().map(|a| one(door, a, true)));
+        }
+        all
+    }
+
+    fn tls(&self) -> Vec<(&'static str, TlsContext)> {
+        self.each().filter_map(|(door, listener)| Some((door, listener.tls()?.clone()))).collect()
+    }
+}
+
+fn bind(settings: &mut Settings, ports: Ports) -> Result<Doors, Problem> {
+    let mut moved = Vec::new();
+    let amqp = bind_one("amqp", &mut settings.amqp.listen, ports, &mut moved)?;
+    let admin = bind_one("admin", &mut settings.admin.listen, ports, &mut moved)?;
+    let metrics = match settings.metrics.door.enabled {
+        true => Some(bind_one("metrics", &mut settings.metrics.listen, ports, &mut moved)?),
+        false => None,
+    };
+    Ok(Doors { amqp, admin, metrics, moved })
+}
+
+fn bind_one(
+    door: &'static str,
+    config: &mut anymq_net::Config,
+    ports: Ports,
+    moved: &mut Vec<Moved>,
+) -> Result<Listener, Problem> {
+    let wanted = (config.port, config.tls_port);
+    loop {
+        let address = match Listener::bind(door, config) {
+            Ok(listener) => return Ok(listener),
+            Err(BindError::InUse { address, .. }) if ports == Ports::Move => address,
+            Err(error) => return Err(bind_problem(&error)),
+        };
+        let taken = address.port();
+        let (port, first) = if taken == config.tls_port {
+            (&mut config.tls_port, wanted.1)
+        } else {
+            (&mut config.port, wanted.0)
+        };
+        if taken == first {
+            moved.push(Moved { door, port: taken, holder: holder::of_port(taken) });
+        }
+        let in_reach = first.checked_add(NEIGHBOURS).is_some_and(|last| taken < last);
+        *port = if in_reach { taken + 1 } else { 0 };
+    }
+}
+
+/// Opens the data directory; runs on a blocking thread, because it reads the journal.
+fn open(settings: &Settings) -> impl FnOnce() -> Result<Broker, Problem> + Send + 'static {
+    let bootstrap = settings.bootstrap.clone();
+    let (dir, config, log) =
+        (settings.server.data_dir.clone(), settings.broker.clone(), settings.storage.log());
+    move || {
+        let disk = RealDisk::take(dir).map_err(|e| disk_problem(&e))?;
+        let options = Options {
+            config,
+            log,
+            disk: Arc::new(disk),
+            clock: Arc::new(SystemClock),
+            seed: None,
+            default_user: Some((bootstrap.user, bootstrap.password.0, bootstrap.vhost)),
+            threads: true,
+        };
+        Broker::open(options).map_err(|error| match error {
+            StartError::Log(error) => log_problem(&error),
+            StartError::DefaultUser(reason) => Problem::new(&codes::DATA_DIR_UNUSABLE, reason),
+        })
+    }
+}
+
+fn bind_problem(error: &BindError) -> Problem {
+    let what = error.to_string();
+    match error {
+        BindError::InUse { address, .. } => match holder::of_port(address.port()) {
+            Some(holder) => Problem::new(&codes::PORT_TAKEN, format!("{what} by {holder}")),
+            None => Problem::new(&codes::PORT_TAKEN, what),
+        },
+        BindError::Denied { .. } => Problem::new(&codes::PORT_DENIED, what),
+        BindError::Unavailable { .. } => Problem::new(&codes::ADDRESS_UNAVAILABLE, what),
+        BindError::Tls { .. } => Problem::new(&codes::TLS_UNUSABLE, what),
+    }
+}
+
+pub(crate) fn disk_problem(error: &TakeError) -> Problem {
+    let code = match error {
+        TakeError::InUse(_) => &codes::DATA_DIR_LOCKED,
+        TakeError::Io(..) => &codes::DATA_DIR_UNUSABLE,
+    };
+    Problem::new(code, error.to_string())
+}
+
+pub(crate) fn log_problem(error: &OpenError) -> Problem {
+    let code = match error {
+        OpenError::NewerFormat { .. } => &codes::DATA_TOO_NEW,
+        OpenError::Io { .. } => &codes::DATA_DIR_UNUSABLE,
+        _ => &codes::DATA_CORRUPT,
+    };
+    Problem::new(code, error.to_string())
+}
