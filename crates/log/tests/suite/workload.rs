@@ -84,7 +84,7 @@ impl Workload {
         self.written.frames.push((at, kind, body));
     }
 
-    fn write(&mut self, log: &Log) {
+    pub(crate) fn write(&mut self, log: &Log) {
         let mut writer = log.writer();
         for _ in 0..=self.rng.below(3) {
             let body = body(self.written.frames.len(), &mut self.rng);
@@ -94,7 +94,7 @@ impl Workload {
         self.written.writers.push((self.written.frames.len(), writer.end()));
     }
 
-    fn commit(&mut self, log: &Log) -> bool {
+    pub(crate) fn commit(&mut self, log: &Log) -> bool {
         let health = log.commit_now();
         let committed = log.committed();
         let acked = self.written.writers.iter().rev().find(|(_, end)| *end <= committed);
