@@ -234,7 +234,7 @@ mod tests {
 
     #[derive(Default, Deserialize)]
     #[serde(default, deny_unknown_fields)]
-    #[expect(dead_code, reason = "only its shape matters")]
+    #[allow(dead_code, reason = "only its shape matters")]
     struct Outer {
         on: bool,
         port: u16,
@@ -248,7 +248,7 @@ mod tests {
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only its shape matters")]
+    #[allow(dead_code, reason = "only its shape matters")]
     struct Inner {
         file: std::path::PathBuf,
         deep: Option<bool>,
