@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use anymq_api::{Health, ListenerAddress, Problem, codes};
+use anymq_net::TlsContext;
 
 use crate::hall::Hall;
 
@@ -18,6 +19,7 @@ struct State {
     percent: Option<u8>,
     hall: Option<Arc<dyn Hall>>,
     listeners: Vec<ListenerAddress>,
+    tls: Vec<(&'static str, TlsContext)>,
     was_ready: bool,
 }
 
@@ -57,6 +59,19 @@ impl Board {
     /// Says which sockets are open.
     pub fn listeners(&self, listeners: Vec<ListenerAddress>) {
         self.write(|state| state.listeners = listeners);
+    }
+
+    /// Says which doors have certificates.
+    pub fn certificates(&self, tls: Vec<(&'static str, TlsContext)>) {
+        self.write(|state| state.tls = tls);
+    }
+
+    /// When each door's certificate ends, in Unix seconds.
+    pub(crate) fn certificate_ends(&self) -> Vec<(&'static str, i64)> {
+        self.read(|state| {
+            let ends = state.tls.iter().filter_map(|(door, tls)| Some((*door, tls.certificate()?.not_after)));
+            ends.collect()
+        })
     }
 
     /// The broker serves from now on.

@@ -67,6 +67,7 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
     let board = Board::new();
     board.listeners(doors.addresses());
     let tls = doors.tls();
+    board.certificates(tls.clone());
     let desk = Desk::new(board.clone(), settings.admin.door.clone(), settings.metrics.door.clone());
     let (clients, operators) = (Lifecycle::new(), Lifecycle::new());
     let Doors { amqp, admin, metrics, moved } = doors;

@@ -21,6 +21,10 @@ pub(super) fn write(board: &Board, out: &mut Exposition) {
     let help = "Part of the journal read at start, 0 to 1.";
     out.single("anymq_recovery_progress", Gauge, help, f64::from(progress) / 100.0);
     self::process(&process, out);
+    out.family("anymq_cert_not_after_seconds", Gauge, "When a door's certificate ends, in Unix seconds.");
+    for (door, ends) in board.certificate_ends() {
+        out.sample(&[("door", door)], ends);
+    }
     let Ok(hall) = board.hall() else { return };
     let measured = hall.measurements();
     backpressure(&health.problems, out);
