@@ -4,6 +4,7 @@
 //! no end yet; it encodes into a buffer of its thread and keeps only what the socket did not take.
 
 mod input;
+mod steps;
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -18,10 +19,9 @@ use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::errors::AmqpError;
-use crate::handshake::{Handshake, Step};
-use crate::session::{Next, OUTPUT_BYTES_MAX, Session};
-use crate::wire::methods::connection;
-use crate::wire::{Encode, Payload, ReplyCode, encode_heartbeat, parse_frame};
+use crate::handshake::Handshake;
+use crate::session::{OUTPUT_BYTES_MAX, Session};
+use crate::wire::{ReplyCode, encode_heartbeat};
 
 /// How long a client may take to answer `connection.close`, or to close its socket.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,8 +48,6 @@ enum Stage {
     /// The login is being verified.
     Verifying(Box<Handshake>, Verification),
     Open(Box<Session>),
-    /// New credentials are being verified.
-    Renewing(Box<Session>, Verification),
     /// We sent `connection.close`: everything but the answer is passed over.
     Leaving,
     /// Nothing more to say: the rest of the input is passed over until the client closes its side.
@@ -154,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
         }
         self.stopping = None;
         match self.stage {
-            Stage::Open(_) | Stage::Renewing(..) => {
+            Stage::Open(_) => {
                 let text = "broker forced connection closure with reason 'shutdown'";
                 self.fail(AmqpError::new(ReplyCode::CONNECTION_FORCED, text));
             }
@@ -169,8 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
         if timer.as_mut().poll(cx).is_pending() {
             return false;
         }
-        let Some(tick) = self.tick.filter(|_| matches!(self.stage, Stage::Open(_) | Stage::Renewing(..)))
-        else {
+        let Some(tick) = self.tick.filter(|_| matches!(self.stage, Stage::Open(_))) else {
             self.stage = Stage::Done;
             return true;
         };
@@ -190,42 +187,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
     }
 
     fn poll_verification(&mut self, cx: &mut Context<'_>) -> bool {
-        let (Stage::Verifying(_, verification) | Stage::Renewing(_, verification)) = &mut self.stage else {
+        let Stage::Verifying(_, verification) = &mut self.stage else { return false };
+        let Poll::Ready(joined) = Pin::new(verification).poll(cx) else { return false };
+        let Stage::Verifying(mut handshake, _) = std::mem::replace(&mut self.stage, Stage::Done) else {
             return false;
         };
-        let Poll::Ready(joined) = Pin::new(verification).poll(cx) else { return false };
-        let result = joined
-            .unwrap_or_else(|_| Err(anymq_broker::Error::unavailable("the login could not be verified")));
-        let done = match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Verifying(mut handshake, _) => {
-                let done = handshake.logged_in(result, &mut self.out);
-                if done.is_ok()
-                    && let Some(on_login) = self.on_login.take()
-                {
+        let unverified = || Err(anymq_broker::Error::unavailable("the login could not be verified"));
+        let done = handshake.logged_in(joined.unwrap_or_else(|_| unverified()), &mut self.out);
+        self.stage = Stage::Handshake(handshake);
+        match done {
+            Ok(()) => {
+                if let Some(on_login) = self.on_login.take() {
                     on_login();
                 }
-                self.stage = Stage::Handshake(handshake);
-                done
+                self.resume();
             }
-            Stage::Renewing(mut session, _) => {
-                let done = session.secret_updated(result.map(|_| ()), &mut self.out);
-                self.stage = Stage::Open(session);
-                done
-            }
-            other => {
-                self.stage = other;
-                Ok(())
-            }
-        };
-        match done {
-            Ok(()) => self.resume(),
             Err(error) => self.fail(error),
         }
         true
     }
 
     fn poll_events(&mut self, cx: &mut Context<'_>) -> bool {
-        let (Stage::Open(session) | Stage::Renewing(session, _)) = &mut self.stage else { return false };
+        let Stage::Open(session) = &mut self.stage else { return false };
         if self.out.len() - self.sent >= OUTPUT_BYTES_MAX {
             return false;
         }
@@ -255,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
         self.out.clear();
         self.sent = 0;
         match &mut self.stage {
-            Stage::Open(session) | Stage::Renewing(session, _) => {
+            Stage::Open(session) => {
                 session.written();
                 let mut more = false;
                 if session.has_events() {
@@ -284,151 +267,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
         }
     }
 
-    /// Takes in frames from `buf`; how many bytes they were.
-    fn input(&mut self, buf: &[u8]) -> usize {
-        let mut at = 0;
-        while self.step(buf, &mut at) {}
-        at
-    }
-
-    /// Takes one step with `buf` from byte `at` on; whether there may be another.
-    fn step(&mut self, buf: &[u8], at: &mut usize) -> bool {
-        match &mut self.stage {
-            Stage::Handshake(handshake) => match handshake.input(&buf[*at..], &mut self.out) {
-                Ok((len, step)) => {
-                    *at += len;
-                    len > 0 && self.take_step(step)
-                }
-                Err(error) => self.fail_at(error, buf, at),
-            },
-            Stage::Open(session) => match session.input(buf, at, &mut self.out) {
-                Ok(Next::Continue) => false,
-                Ok(next) => self.take_next(next),
-                Err(error) => self.fail_at(error, buf, at),
-            },
-            Stage::Verifying(..) | Stage::Renewing(..) => false,
-            Stage::Leaving => match parse_frame(&buf[*at..], 0) {
-                Ok(None) => false,
-                Ok(Some((frame, len))) => {
-                    *at += len;
-                    self.left(&frame.payload)
-                }
-                Err(error) => self.fail_at(error.into(), buf, at),
-            },
-            Stage::Lingering | Stage::Done => {
-                *at = buf.len();
-                false
-            }
-        }
-    }
-
-    fn take_step(&mut self, step: Step) -> bool {
-        match step {
-            Step::Continue => return true,
-            Step::Verify(login) => {
-                let Stage::Handshake(handshake) = std::mem::replace(&mut self.stage, Stage::Done) else {
-                    return false;
-                };
-                let (broker, peer) = handshake.parties();
-                let verification = tokio::task::spawn_blocking(move || login.verify(&broker, peer));
-                self.stage = Stage::Verifying(handshake, verification);
-                return true;
-            }
-            Step::Open(session) => {
-                let heartbeat = match &self.stage {
-                    Stage::Handshake(handshake) => handshake.heartbeat(),
-                    _ => 0,
-                };
-                self.tick = (heartbeat > 0).then(|| Duration::from_millis(u64::from(heartbeat) * 500));
-                self.timer = self.tick.map(|tick| Box::pin(tokio::time::sleep(tick)));
-                self.stage = Stage::Open(session);
-                return true;
-            }
-            Step::Close => connection::CloseOk {}.encode(0, &mut self.out),
-            Step::Refuse => {}
-        }
-        self.linger();
-        true
-    }
-
-    fn take_next(&mut self, next: Next) -> bool {
-        match next {
-            Next::Continue => {}
-            Next::Close => {
-                // The hall's session ends before the answer: what was exclusive is gone when the client hears it.
-                self.linger();
-                connection::CloseOk {}.encode(0, &mut self.out);
-            }
-            Next::UpdateSecret(secret) => {
-                let Stage::Open(session) = std::mem::replace(&mut self.stage, Stage::Done) else {
-                    return false;
-                };
-                let (broker, peer, user) = session.parties();
-                let verification =
-                    tokio::task::spawn_blocking(move || broker.authenticate(&user, &secret, peer));
-                self.stage = Stage::Renewing(session, verification);
-            }
-        }
-        true
-    }
-
-    /// A frame after we sent `connection.close`.
-    fn left(&mut self, payload: &Payload<'_>) -> bool {
-        if let Payload::Method(method) = payload {
-            match method.key() {
-                connection::CloseOk::KEY => self.linger(),
-                // Both closed at the same time.
-                connection::Close::KEY => connection::CloseOk {}.encode(0, &mut self.out),
-                _ => {}
-            }
-        }
-        true
-    }
-
-    fn fail_at(&mut self, error: AmqpError, buf: &[u8], at: &mut usize) -> bool {
-        if error.out_of_step {
-            *at = buf.len();
-        }
-        self.fail(error);
-        true
-    }
-
-    /// Sends `connection.close`; ends the hall's session.
-    fn fail(&mut self, error: AmqpError) {
-        tracing::info!(code = error.code.0, error = %error.text, "connection error");
-        let is_silent = match &self.stage {
-            Stage::Handshake(handshake) => {
-                error.code == ReplyCode::ACCESS_REFUSED && !handshake.wants_failure_close()
-            }
-            Stage::Leaving | Stage::Lingering | Stage::Done => true,
-            _ => false,
-        };
-        if is_silent || error.out_of_step {
-            self.linger();
-        } else {
-            self.stage = Stage::Leaving;
-            self.timer = Some(Box::pin(tokio::time::sleep(LEAVE_TIMEOUT)));
-        }
-        if !is_silent {
-            let (class_id, method_id) = error.method;
-            let reply_text = error.reply_text();
-            connection::Close { reply_code: error.code.0, reply_text: &reply_text, class_id, method_id }
-                .encode(0, &mut self.out);
-        }
-    }
-
-    /// Says no more once the output is out, and waits for the client to close its side.
-    fn linger(&mut self) {
-        self.stage = Stage::Lingering;
-        self.timer = Some(Box::pin(tokio::time::sleep(LEAVE_TIMEOUT)));
-    }
-
     fn takes_input(&mut self) -> bool {
         match &mut self.stage {
             Stage::Open(session) => {
                 self.out.len() - self.sent < 4 * OUTPUT_BYTES_MAX && session.takes_input()
             }
-            Stage::Verifying(..) | Stage::Renewing(..) | Stage::Done => false,
+            Stage::Verifying(..) | Stage::Done => false,
             Stage::Handshake(_) | Stage::Leaving | Stage::Lingering => true,
         }
     }

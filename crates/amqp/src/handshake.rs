@@ -296,13 +296,7 @@ impl Handshake {
             wants_cancel: self.has_capability("consumer_cancel_notify"),
         };
         tracing::info!(connection = %hall.id(), peer = %self.peer.address, user = hall.user(), vhost = hall.vhost(), "connection opened");
-        Ok(Step::Open(Box::new(Session::new(
-            self.broker.clone(),
-            self.peer.address,
-            hall,
-            self.config.clone(),
-            link,
-        ))))
+        Ok(Step::Open(Box::new(Session::new(hall, self.config.clone(), link))))
     }
 
     fn has_capability(&self, name: &str) -> bool {
@@ -355,6 +349,3 @@ fn server_properties(config: &Config) -> Table {
     .into_iter()
     .collect()
 }
-
-#[cfg(test)]
-mod tests;

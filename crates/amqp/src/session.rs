@@ -4,24 +4,23 @@
 //! list; both are handed to the hall when the read is done, or before anything else is asked of it. What must wait for
 //! the disk waits in its channel; the other channels go on.
 
+mod channels;
 mod cx;
 mod flush;
 mod publish;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anymq_broker::{Broker, Delivery, Event, Session as Hall};
+use anymq_broker::{Delivery, Event, Session as Hall};
 use anymq_types::Millis;
 
 pub(crate) use self::cx::{Cx, Link};
-use crate::channel::{Channel, State};
+use crate::channel::Channel;
 use crate::config::Config;
 use crate::errors::{AmqpError, Result};
-use crate::handlers;
-use crate::wire::methods::{basic, channel, connection};
-use crate::wire::{ContentHeader, Encode, Frame, Method, MethodRef, Payload, Snippet, parse_frame};
+use crate::wire::methods::{basic, connection};
+use crate::wire::{Encode, Frame, Method, MethodRef, Payload, Snippet, parse_frame};
 
 /// Output of one connection beyond which no more deliveries are encoded, in bytes.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 256 << 10;
@@ -36,14 +35,10 @@ pub(crate) enum Next {
     Continue,
     /// The client closed the connection.
     Close,
-    /// Prove these credentials again, then call [`Session::secret_updated`].
-    UpdateSecret(Vec<u8>),
 }
 
 /// An open connection.
 pub(crate) struct Session {
-    broker: Broker,
-    peer: SocketAddr,
     hall: Hall,
     config: Arc<Config>,
     link: Link,
@@ -69,10 +64,8 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session over an open hall session.
-    pub(crate) fn new(broker: Broker, peer: SocketAddr, hall: Hall, config: Arc<Config>, link: Link) -> Self {
+    pub(crate) fn new(hall: Hall, config: Arc<Config>, link: Link) -> Self {
         Session {
-            broker,
-            peer,
             hall,
             config,
             link,
@@ -92,11 +85,6 @@ impl Session {
     /// The hall's side.
     pub(crate) fn hall(&self) -> &Hall {
         &self.hall
-    }
-
-    /// What is needed to verify new credentials.
-    pub(crate) fn parties(&self) -> (Broker, SocketAddr, String) {
-        (self.broker.clone(), self.peer, self.hall.user().to_owned())
     }
 
     /// Takes in whole frames from byte `at` of `buf`, which it moves on; what to do next.
@@ -153,127 +141,18 @@ impl Session {
         Ok(Next::Continue)
     }
 
-    /// A frame on a number not in use makes a channel, if there may be one more.
-    fn ensure_channel(&mut self, number: u16) -> Result<()> {
-        if self.channels.contains_key(&number) {
-            return Ok(());
-        }
-        let (count, max) = (self.channels.len(), self.link.channel_max);
-        if max != 0 && count >= usize::from(max) {
-            return Err(AmqpError::not_allowed(format!(
-                "number of channels opened ({count}) has reached the negotiated channel_max ({max})"
-            )));
-        }
-        self.channels.insert(number, Box::new(Channel::new()));
-        Ok(())
-    }
-
-    /// Closes a channel that failed with a soft error, and takes one that is over out of the map.
-    fn after_channel(&mut self, number: u16, result: Result<()>, out: &mut Vec<u8>) -> Result<()> {
-        if let Err(error) = result {
-            // What was read before the fault counts; if it is at fault too, it was first.
-            let before = self.cx(number, out).map_or(Ok(()), |mut cx| cx.hand_over_channel());
-            self.fail_channel(number, before.err().unwrap_or(error), out)?;
-        }
-        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
-        if channel.waits() && !channel.is_waiting {
-            channel.is_waiting = true;
-            self.waiting.push(number);
-        }
-        self.remove_if_over(number);
-        Ok(())
-    }
-
-    fn remove_if_over(&mut self, number: u16) {
-        let over = |channel: &Channel| channel.state == State::Closed && channel.gate.is_open();
-        if self.channels.get(&number).is_some_and(|channel| over(channel)) {
-            self.channels.remove(&number);
-            self.tell_channels();
-        }
-    }
-
-    /// Lets the hall know how many channels there are, for operators.
-    fn tell_channels(&self) {
-        self.hall.set_channels(u32::try_from(self.channels.len()).unwrap_or(u32::MAX));
-    }
-
-    /// Sends `channel.close`; hard errors go on to the connection.
-    fn fail_channel(&mut self, number: u16, error: AmqpError, out: &mut Vec<u8>) -> Result<()> {
-        if !error.code.is_soft() {
-            return Err(error);
-        }
-        let Some(mut cx) = self.cx(number, out) else { return Ok(()) };
-        if matches!(cx.channel.state, State::Closing | State::Closed) {
-            return Ok(());
-        }
-        tracing::info!(connection = %cx.hall.id(), channel = number, code = error.code.0, error = %error.text, "channel error");
-        cx.leave(State::Closing);
-        let (class_id, method_id) = error.method;
-        let reply_text = error.reply_text();
-        cx.reply(&channel::Close { reply_code: error.code.0, reply_text: &reply_text, class_id, method_id });
-        Ok(())
-    }
-
     fn connection_method(&mut self, method: &MethodRef<'_>, out: &mut Vec<u8>) -> Result<Next> {
         self.hand_over(out)?;
         match method.decode()? {
             Method::ConnectionClose(_) => Ok(Next::Close),
-            Method::ConnectionUpdateSecret(update) => Ok(Next::UpdateSecret(update.new_secret.to_vec())),
+            // For credentials that expire. A password does not, so there is nothing to renew; RabbitMQ answers so too.
+            Method::ConnectionUpdateSecret(_) => {
+                connection::UpdateSecretOk {}.encode(0, out);
+                Ok(Next::Continue)
+            }
             other => Err(AmqpError::channel_error("unexpected method in connection state running")
                 .at((other.key() >> 16) as u16, other.key() as u16)),
         }
-    }
-
-    /// The credentials of `connection.update-secret` were proved, or not.
-    pub(crate) fn secret_updated(
-        &mut self,
-        result: anymq_broker::Result<()>,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
-        match result {
-            Ok(()) => {
-                connection::UpdateSecretOk {}.encode(0, out);
-                Ok(())
-            }
-            Err(_) => Err(AmqpError::not_allowed("New secret was refused by one of the backends")
-                .at(connection::UpdateSecret::CLASS_ID, connection::UpdateSecret::METHOD_ID)),
-        }
-    }
-
-    fn channel_method(&mut self, number: u16, raw: &MethodRef<'_>, out: &mut Vec<u8>) -> Result<()> {
-        let is_settlement = matches!(raw.key(), basic::Ack::KEY | basic::Nack::KEY | basic::Reject::KEY);
-        if !is_settlement && raw.key() != basic::Publish::KEY {
-            self.hand_over(out)?;
-        }
-        let Some(mut cx) = self.cx(number, out) else { return Ok(()) };
-        let at_fault = |error: AmqpError| error.at(raw.class_id, raw.method_id);
-        match cx.channel.state {
-            State::Closing | State::Closed => {
-                match raw.key() {
-                    channel::CloseOk::KEY => cx.channel.forget(State::Closed),
-                    channel::Close::KEY => cx.reply(&channel::CloseOk {}),
-                    _ => {}
-                }
-                return Ok(());
-            }
-            State::Starting if raw.key() != channel::Open::KEY => {
-                return Err(at_fault(AmqpError::channel_error("expected 'channel.open'")));
-            }
-            State::Starting | State::Open => {}
-        }
-        if let Some(content) = &cx.channel.content {
-            return Err(content.unexpected());
-        }
-        let method = raw.decode()?;
-        handlers::dispatch(&mut cx, method).map_err(at_fault)?;
-        if !cx.channel.is_dirty && cx.channel.settlements.outcome.is_some() {
-            cx.channel.is_dirty = true;
-            self.dirty.push(number);
-        }
-        if raw.key() == channel::Open::KEY {
-            self.tell_channels();
-        }
-        Ok(())
     }
 
     /// Everything a handler needs of channel `number`.
@@ -390,26 +269,3 @@ fn unexpected(payload: &Payload<'_>) -> AmqpError {
         Payload::Heartbeat => format!("type 8, {}", Snippet::of(&[])),
     })
 }
-
-impl Session {
-    fn content_header(&mut self, number: u16, header: &ContentHeader<'_>, out: &mut Vec<u8>) -> Result<()> {
-        let Some(mut cx) = self.cx(number, out) else { return Ok(()) };
-        if cx.is_content_ignored()? {
-            return Ok(());
-        }
-        let complete = cx.content_header(header)?;
-        if complete { self.message_complete(number, out) } else { Ok(()) }
-    }
-
-    fn content_body(&mut self, number: u16, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        let Some(mut cx) = self.cx(number, out) else { return Ok(()) };
-        if cx.is_content_ignored()? {
-            return Ok(());
-        }
-        let complete = cx.content_body(body)?;
-        if complete { self.message_complete(number, out) } else { Ok(()) }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -95,7 +95,10 @@ const ON_CONNECTION: &[Operation] = &[
     Operation { key: methods::connection::Open::KEY, status: Full },
     Operation { key: methods::connection::Close::KEY, status: Full },
     Operation { key: methods::connection::CloseOk::KEY, status: Full },
-    Operation { key: methods::connection::UpdateSecret::KEY, status: Full },
+    Operation {
+        key: methods::connection::UpdateSecret::KEY,
+        status: Partial("answered; passwords do not expire, so there is nothing to renew, as in RabbitMQ"),
+    },
 ];
 
 /// What comes as an answer to the server, and does no more than that.
