@@ -7,7 +7,7 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --package anymq \
- && install -D -m 0755 target/release/anymq /out/usr/bin/anymq \
+ && install -D -s -m 0755 target/release/anymq /out/usr/bin/anymq \
  && install -d -m 0700 -o 65532 -g 65532 /out/var/lib/anymq
 
 FROM scratch
