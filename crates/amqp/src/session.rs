@@ -19,8 +19,8 @@ pub(crate) use self::cx::{Cx, Link};
 use crate::channel::Channel;
 use crate::config::Config;
 use crate::errors::{AmqpError, Result};
-use crate::wire::methods::{basic, connection};
-use crate::wire::{Encode, Frame, Method, MethodRef, Payload, Snippet, parse_frame};
+use crate::wire::methods::connection;
+use crate::wire::{Encode, Frame, Method, MethodRef, Payload, Snippet, WholePublish, parse_frame};
 
 /// Output of one connection beyond which no more deliveries are encoded, in bytes.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 256 << 10;
@@ -104,15 +104,14 @@ impl Session {
         let mut next = Next::Continue;
         while next == Next::Continue {
             let rest = &buf[*at..];
-            let Some((frame, len)) = parse_frame(rest, self.link.frame_max)? else { break };
-            *at += len;
-            if let Payload::Method(method) = frame.payload
-                && method.key() == basic::Publish::KEY
-                && let Some(more) = self.publish_at_once(frame.channel, &method, &rest[len..], out)?
+            if let Some((publish, len)) = WholePublish::parse(rest, self.link.frame_max)
+                && self.publish_at_once(&publish, out)?
             {
-                *at += more;
+                *at += len;
                 continue;
             }
+            let Some((frame, len)) = parse_frame(rest, self.link.frame_max)? else { break };
+            *at += len;
             next = self.frame(&frame, out)?;
         }
         Ok(next)

@@ -8,41 +8,30 @@ use crate::channel::{Mandatory, State};
 use crate::convert::{self, Envelope, Head};
 use crate::errors::{AmqpError, Result};
 use crate::wire::methods::basic;
-use crate::wire::{ContentHeader, MethodRef, Payload, ReplyCode, parse_frame};
+use crate::wire::{ReplyCode, WholePublish};
 
 /// A channel's messages are handed over at this size, in bytes, even if the socket read has more.
 const BATCH_BYTES_MAX: usize = 256 << 10;
 
 impl Session {
-    /// Takes a `basic.publish` whose header and body directly follow in `rest`: no copy but the one into the chunk.
-    /// How many bytes of `rest` it took; `None` if the message has to go the slow way.
-    pub(super) fn publish_at_once(
-        &mut self,
-        number: u16,
-        method: &MethodRef<'_>,
-        rest: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<Option<usize>> {
-        let Some(publish) = basic::Publish::decode(method.args).ok().filter(|publish| !publish.immediate)
-        else {
-            return Ok(None);
-        };
-        let Some((header, body, len)) = following(number, rest, self.link.frame_max) else { return Ok(None) };
-        let Some(mut cx) = self.cx(number, out) else { return Ok(None) };
+    /// Takes a message that is whole: no copy but the one into the chunk. Whether it did; if not, its frames are to be
+    /// taken one by one.
+    pub(super) fn publish_at_once(&mut self, publish: &WholePublish<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        let number = publish.channel;
+        let Some(mut cx) = self.cx(number, out) else { return Ok(false) };
         if cx.channel.state != State::Open || cx.channel.content.is_some() {
-            return Ok(None);
+            return Ok(false);
         }
-        let envelope =
-            Envelope { exchange: publish.exchange.as_bytes(), routing_key: publish.routing_key.as_bytes() };
+        let envelope = Envelope { exchange: publish.exchange, routing_key: publish.routing_key };
         let result = cx
             .add_message(publish.mandatory, |cx, chunk| {
-                let head = convert::encode_head(envelope, &header, &cx.publisher(), chunk)?;
-                chunk.extend_from_slice(body);
+                let head = convert::encode_head(envelope, &publish.header, &cx.publisher(), chunk)?;
+                chunk.extend_from_slice(publish.body);
                 Ok(head)
             })
             .map_err(|error| error.at(basic::Publish::CLASS_ID, basic::Publish::METHOD_ID));
         self.after_publish(number, result, out)?;
-        Ok(Some(len))
+        Ok(true)
     }
 
     /// The last piece of a message has come.
@@ -133,23 +122,4 @@ fn append(
     }
     messages.push(start, head.extra_keys);
     Ok(())
-}
-
-/// The content header and the whole body at the start of `rest`, and how many bytes their frames take.
-fn following(number: u16, rest: &[u8], frame_max: u32) -> Option<(ContentHeader<'_>, &[u8], usize)> {
-    let (frame, header_len) = parse_frame(rest, frame_max).ok()??;
-    let Payload::Header(header) = frame.payload else { return None };
-    if frame.channel != number {
-        return None;
-    }
-    if header.body_size == 0 {
-        return Some((header, &[], header_len));
-    }
-    let (frame, body_len) = parse_frame(&rest[header_len..], frame_max).ok()??;
-    let Payload::Body(body) = frame.payload else { return None };
-    (frame.channel == number && body.len() as u64 == header.body_size).then_some((
-        header,
-        body,
-        header_len + body_len,
-    ))
 }

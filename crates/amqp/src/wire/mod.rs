@@ -18,7 +18,7 @@ mod error;
 mod frame;
 pub mod methods;
 
-pub use content::{ContentHeader, Deliver, encode_body, encode_content};
+pub use content::{ContentHeader, Deliver, WholePublish, encode_body, encode_content};
 pub use error::{ReplyCode, Snippet, WireError};
 pub use frame::{Frame, MethodRef, Payload, encode_heartbeat, parse_frame};
 pub use methods::{Encode, Method};

@@ -266,6 +266,48 @@ fn a_message_is_framed_and_split() {
 }
 
 #[test]
+fn a_whole_message_is_seen_as_its_frames_are() {
+    for (body, frames) in [(&b"hello"[..], 3), (b"", 2)] {
+        let mut bytes = Vec::new();
+        let publish =
+            basic::Publish { exchange: "e", routing_key: "ключ", mandatory: true, ..Default::default() };
+        publish.encode(7, &mut bytes);
+        encode_content(7, b"\x10\0\x02", body, 4096, &mut bytes);
+        let whole = bytes.len();
+        bytes.extend_from_slice(b"more");
+        let (seen, len) = WholePublish::parse(&bytes, 4096).unwrap();
+        assert_eq!(
+            (len, seen.channel, seen.exchange, seen.body, seen.mandatory),
+            (whole, 7, &b"e"[..], body, true)
+        );
+        assert_eq!((seen.routing_key, seen.header.props), ("ключ".as_bytes(), &b"\x10\0\x02"[..]));
+        for cut in 0..whole {
+            assert_eq!(WholePublish::parse(&bytes[..cut], 4096), None);
+        }
+        // Whatever bit is flipped: it is seen as the frames one by one would be, or left to them.
+        for bit in 0..whole * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let Some((seen, len)) = WholePublish::parse(&flipped, 4096) else { continue };
+            let mut rest = &flipped[..len];
+            let mut found = Vec::new();
+            while let Ok(Some((frame, len))) = parse_frame(rest, 4096) {
+                found.push(frame);
+                rest = &rest[len..];
+            }
+            assert_eq!((found.len(), rest.len()), (frames, 0));
+            let Payload::Method(first) = found[0].payload else { panic!("{found:?}") };
+            let Ok(Method::BasicPublish(first)) = first.decode() else { panic!("{first:?}") };
+            let names = (first.exchange.as_bytes(), first.routing_key.as_bytes());
+            assert_eq!((seen.exchange, seen.routing_key), names);
+            assert_eq!((seen.mandatory, first.immediate), (first.mandatory, false));
+            assert_eq!(found[1].payload, Payload::Header(seen.header));
+            assert!(found.iter().all(|frame| frame.channel == seen.channel));
+        }
+    }
+}
+
+#[test]
 fn bad_frames_are_named() {
     let cases: &[(&[u8], u32, WireError, &str)] = &[
         (
