@@ -144,11 +144,14 @@ impl Session {
         self.hand_over(out)?;
         match method.decode()? {
             Method::ConnectionClose(_) => Ok(Next::Close),
-            // For credentials that expire. A password does not, so there is nothing to renew; RabbitMQ answers so too.
-            Method::ConnectionUpdateSecret(_) => {
-                connection::UpdateSecretOk {}.encode(0, out);
-                Ok(Next::Continue)
-            }
+            Method::ConnectionUpdateSecret(update) => match self.hall.update_secret(update.new_secret) {
+                Ok(()) => {
+                    connection::UpdateSecretOk {}.encode(0, out);
+                    Ok(Next::Continue)
+                }
+                Err(_) => Err(AmqpError::not_allowed("New secret was refused by one of the backends")
+                    .at(connection::UpdateSecret::CLASS_ID, connection::UpdateSecret::METHOD_ID)),
+            },
             other => Err(AmqpError::channel_error("unexpected method in connection state running")
                 .at((other.key() >> 16) as u16, other.key() as u16)),
         }

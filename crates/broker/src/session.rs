@@ -244,7 +244,7 @@ impl Session {
         let mut batch = std::mem::take(&mut tx.publish);
         let settles = std::mem::take(&mut tx.settle);
         let (result, end) = self.with(|core, fx| {
-            core.check_batch(self.id, &batch)?;
+            core.check_batch(self.id, &batch, 0)?;
             let published = core.publish(fx, self.id, &mut batch);
             for (outcome, leases) in &settles {
                 core.settle(fx, holder, *outcome, leases);
@@ -296,24 +296,50 @@ impl Session {
         core.sessions.get(&self.id).is_some_and(|s| core.catalog.queue(s.vhost, name).is_some())
     }
 
-    /// Proves again who is connected, with a new secret.
+    /// A client renews the secret it logged in with. Logins by password and certificate do not expire, so there is nothing to
+    /// renew and nothing to prove, as with RabbitMQ's own users; what counts is that the user still exists.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Forbidden`] if it is refused.
-    pub fn update_secret(&self, password: &[u8]) -> Result<()> {
-        let peer = self.broker.inner.core.lock().sessions.get(&self.id).map(|s| s.info.principal.peer);
-        let peer = peer.ok_or_else(|| Error::unavailable("the connection is closing"))?;
-        self.broker.authenticate(&self.user, password, peer).map(|_| ())
+    /// [`crate::ErrorKind::Forbidden`] if the user is gone.
+    pub fn update_secret(&self, _secret: &[u8]) -> Result<()> {
+        match self.broker.catalog(|c| c.user(&self.user).is_some()) {
+            true => Ok(()),
+            false => Err(Error::forbidden(format!("user '{}' is gone", self.user))),
+        }
     }
 
-    /// Tells how many channels the connection has, for operators.
-    pub fn set_channels(&self, channels: u32) {
+    /// Tells how many channels the connection has.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::NotAllowed`] if the user would have more than allowed; nothing changes then.
+    pub fn set_channels(&self, channels: u32) -> Result<()> {
         self.with(|core, _| {
-            let Some(state) = core.sessions.get_mut(&self.id) else { return };
-            let before = std::mem::replace(&mut state.channels, channels);
+            let Some(before) = core.sessions.get(&self.id).map(|s| s.channels) else { return Ok(()) };
+            if let Some(limit) = core.catalog.user(&self.user).and_then(|u| u.limits.max_channels).filter(|_| channels > before) {
+                let open: u32 = core.sessions.values().filter(|s| s.user == self.user).map(|s| s.channels).sum();
+                if open - before + channels > limit {
+                    return Err(Error::not_allowed(format!(
+                        "number of channels opened for user '{}' has reached the maximum allowed user limit of ({limit})",
+                        self.user
+                    )));
+                }
+            }
+            if let Some(state) = core.sessions.get_mut(&self.id) {
+                state.channels = channels;
+            }
             core.stats.channels_opened += channels.saturating_sub(before) as u64;
             core.stats.channels_closed += before.saturating_sub(channels) as u64;
-        });
+            Ok(())
+        })
+        .0
+    }
+
+    /// Whether the messages of a batch from item `from` on could be published: access and exchange. Nothing is stored.
+    ///
+    /// # Errors
+    /// As [`Session::publish`], for the first that could not.
+    pub fn check_publish(&self, batch: &PublishBatch, from: usize) -> Result<()> {
+        self.with(|core, _| core.check_batch(self.id, batch, from)).0
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) struct Wheel {
     levels: Vec<Vec<Vec<Entry>>>,
     /// Entries per level, to skip empty ones.
     counts: [usize; LEVELS],
+    #[cfg(test)]
     len: usize,
 }
 
@@ -50,16 +51,20 @@ impl Wheel {
     /// A wheel that stands at `now`.
     pub(crate) fn new(now: Millis) -> Self {
         let level = || (0..SLOTS).map(|_| Vec::new()).collect();
-        Wheel { now: now.0, levels: (0..LEVELS).map(|_| level()).collect(), counts: [0; LEVELS], len: 0 }
+        Wheel { now: now.0, levels: (0..LEVELS).map(|_| level()).collect(), counts: [0; LEVELS], #[cfg(test)] len: 0 }
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Adds an appointment; one in the past fires at the next advance.
     pub(crate) fn add(&mut self, entry: Entry) {
-        self.len += 1;
+        #[cfg(test)]
+        {
+            self.len += 1;
+        }
         self.place(entry);
     }
 
@@ -120,7 +125,10 @@ impl Wheel {
             self.counts[level] -= entries.len();
             for entry in entries {
                 if entry.at.0 <= self.now {
-                    self.len -= 1;
+                    #[cfg(test)]
+                    {
+                        self.len -= 1;
+                    }
                     fired.push(entry);
                 } else {
                     self.place(entry);

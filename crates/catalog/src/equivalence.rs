@@ -152,10 +152,12 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// The arguments of a queue as clients and tools list them: with its type.
+/// The arguments of a queue as clients and tools list them: with its type, where that is not the usual one.
 pub fn listed_args(queue: &Queue) -> Table {
     let mut table = queue.args.table().clone();
-    table.insert("x-queue-type", queue.kind.as_str());
+    if queue.kind != crate::model::QueueKind::Classic {
+        table.insert("x-queue-type", queue.kind.as_str());
+    }
     table
 }
 

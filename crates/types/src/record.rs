@@ -21,6 +21,8 @@ pub const EXPIRES: u8 = 2;
 pub const DUE: u8 = 4;
 /// Attribute bit: a message group follows the routing key.
 pub const GROUP: u8 = 8;
+/// Attribute bit: the broker dead-lettered it, so its history of deaths is the broker's word and not a client's.
+pub const DEAD: u8 = 16;
 
 const FIXED: usize = 14;
 
@@ -41,6 +43,8 @@ pub struct RecordHead<'a> {
     pub exchange: &'a [u8],
     /// Routing key it was published with; at most 255 bytes.
     pub routing_key: &'a [u8],
+    /// The broker dead-lettered it: its history is the broker's own.
+    pub dead: bool,
     /// Message group (ordered, one outstanding lease at a time); at most 255 bytes.
     pub group: Option<&'a [u8]>,
     /// Property block, as [`crate::props`] lays it out.
@@ -73,7 +77,8 @@ impl RecordHead<'_> {
         let attrs = if self.persistent { PERSISTENT } else { 0 }
             | if self.expires.is_some() { EXPIRES } else { 0 }
             | if self.due.is_some() { DUE } else { 0 }
-            | if self.group.is_some() { GROUP } else { 0 };
+            | if self.group.is_some() { GROUP } else { 0 }
+            | if self.dead { DEAD } else { 0 };
         out.extend_from_slice(&u32::try_from(len - 4).expect("record fits u32").to_le_bytes());
         out.push(attrs);
         out.push(self.priority);
@@ -118,6 +123,8 @@ pub struct Record<'a> {
     pub exchange: &'a [u8],
     /// Routing key it was published with.
     pub routing_key: &'a [u8],
+    /// The broker dead-lettered it.
+    pub dead: bool,
     /// Message group.
     pub group: Option<&'a [u8]>,
     /// Property block.
@@ -149,6 +156,7 @@ impl<'a> Record<'a> {
             due,
             exchange,
             routing_key,
+            dead: attrs & DEAD != 0,
             group,
             props,
             body: &bytes[rest.at..],
@@ -165,6 +173,7 @@ impl<'a> Record<'a> {
             due: self.due,
             exchange: self.exchange,
             routing_key: self.routing_key,
+            dead: self.dead,
             group: self.group,
             props: self.props,
         }

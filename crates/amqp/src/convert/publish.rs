@@ -147,7 +147,7 @@ fn ttl(props: &PropsRef<'_>) -> Result<Option<u64>> {
         Ok(0) => Ok(Some(0)),
         Ok(n) if text.starts_with('-') => Err(invalid(format!("{{value_negative,-{n}}}"))),
         Ok(n) if n <= EXPIRY_MS_MAX => Ok(Some(n.unsigned_abs())),
-        _ => Err(invalid(format!("{{value_too_large,{number}}}"))),
+        _ => Err(invalid(format!("{{value_too_large, {number}}}"))),
     }
 }
 

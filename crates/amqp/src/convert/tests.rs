@@ -59,10 +59,10 @@ fn expirations() {
         ("", Err("invalid expiration '': no_integer")),
         ("12ab", Err("invalid expiration '12ab': {leftover_string,\"ab\"}")),
         ("-1", Err("invalid expiration '-1': {value_negative,-1}")),
-        ("315360000001", Err("invalid expiration '315360000001': {value_too_large,315360000001}")),
+        ("315360000001", Err("invalid expiration '315360000001': {value_too_large, 315360000001}")),
         (
             "99999999999999999999",
-            Err("invalid expiration '99999999999999999999': {value_too_large,99999999999999999999}"),
+            Err("invalid expiration '99999999999999999999': {value_too_large, 99999999999999999999}"),
         ),
     ];
     for (expiration, expected) in cases {

@@ -43,13 +43,14 @@ impl Session {
         let over = |channel: &Channel| channel.state == State::Closed && channel.gate.is_open();
         if self.channels.get(&number).is_some_and(|channel| over(channel)) {
             self.channels.remove(&number);
-            self.tell_channels();
+            // Fewer are never too many.
+            let _ = self.tell_channels();
         }
     }
 
-    /// Lets the hall know how many channels there are, for operators.
-    fn tell_channels(&self) {
-        self.hall.set_channels(u32::try_from(self.channels.len()).unwrap_or(u32::MAX));
+    /// Lets the hall know how many channels there are; it may find them too many.
+    fn tell_channels(&self) -> Result<()> {
+        self.hall.set_channels(u32::try_from(self.channels.len()).unwrap_or(u32::MAX)).map_err(AmqpError::from)
     }
 
     /// Sends `channel.close`; hard errors go on to the connection.
@@ -105,7 +106,7 @@ impl Session {
             self.dirty.push(number);
         }
         if raw.key() == channel::Open::KEY {
-            self.tell_channels();
+            self.tell_channels()?;
         }
         Ok(())
     }

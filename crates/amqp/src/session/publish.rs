@@ -95,7 +95,10 @@ impl Cx<'_> {
                     format!("transaction of {size} bytes is larger than configured max size {}", max.get());
                 return Err(AmqpError::new(ReplyCode::PRECONDITION_FAILED, text));
             }
-            return result;
+            result?;
+            // What cannot be published is told at once, not at the commit.
+            let last = tx.work.publish.items.len() - 1;
+            return self.hall.check_publish(&tx.work.publish, last).map_err(AmqpError::from);
         }
         (channel.batch.messages, channel.batch.mandatory) = (messages, copies);
         result?;

@@ -18,12 +18,6 @@ impl Core {
     /// Makes a change with all that follows from it; what must outlive a restart is journaled.
     pub(crate) fn change(&mut self, fx: &mut Fx<'_>, change: Change) -> Result<()> {
         let steps = self.catalog.commit(change).map_err(|e| Error::invalid(e.to_string()))?;
-        // Routes go before their ends do.
-        for step in &steps {
-            if let Change::BindingDelete(binding) = &step.change {
-                self.binding_delete(binding);
-            }
-        }
         for step in steps {
             if step.durable {
                 let json = serde_json::to_vec(&step.change).map_err(|e| Error::invalid(e.to_string()))?;
@@ -37,15 +31,10 @@ impl Core {
     /// Repeats a change from the journal.
     pub(crate) fn replay_change(&mut self, change: Change) -> std::result::Result<(), String> {
         let applied = self.catalog.apply(change.clone()).map_err(|e| e.to_string())?;
-        for change in &applied.cascade {
-            if let Change::BindingDelete(binding) = change {
-                self.binding_delete(binding);
-            }
-        }
-        if applied.changed {
+        for change in applied.cascade {
             self.follow(None, change);
         }
-        for change in applied.cascade {
+        if applied.changed {
             self.follow(None, change);
         }
         Ok(())
@@ -147,8 +136,8 @@ impl Core {
         queue.stream.clear();
         let leases: Vec<_> = queue.leases.values().copied().collect();
         for lease in leases {
+            self.uncount(&lease);
             if let Some(h) = self.holders.get_mut(lease.holder.0) {
-                h.used = h.used.saturating_sub(1);
                 h.queues.retain(|&q| q != id);
             }
             if let Some(c) = self.consumers.get_mut(lease.consumer.0) {
@@ -239,7 +228,7 @@ impl Core {
             dedup_ms: resolved.dedup_window_ms,
             delay_ms: resolved.delay_ms,
             max_age_ms: resolved.max_age_ms,
-            consumer_timeout_ms: resolved.consumer_timeout_ms,
+            consumer_timeout_ms: resolved.consumer_timeout_ms.or(Some(self.config.consumer_timeout_ms)).filter(|&ms| ms > 0),
         };
         if let Some(same) = self.recent_settings.iter().find(|s| ***s == settings) {
             return same.clone();

@@ -63,7 +63,8 @@ impl Core {
             self.check_stream_subscribe(id, s, &vhost)?;
         }
         let queue = self.queues.get_mut(&id).ok_or_else(|| no_queue(s.queue, &vhost))?;
-        if queue.consumers.exclusive().is_some() || s.exclusive && !queue.consumers.is_empty() {
+        let single = s.exclusive && queue.settings.single_active_consumer;
+        if single || queue.consumers.exclusive().is_some() || s.exclusive && !queue.consumers.is_empty() {
             return Err(Error::forbidden(format!("queue '{}' in vhost '{vhost}' in exclusive use", s.queue)));
         }
         let cursor = (queue.kind == Kind::Stream).then(|| Box::new(StreamCursor::new(queue, &args, fx.now)));
@@ -161,11 +162,10 @@ impl Core {
             Kind::Stream => {
                 return Err(Error::not_implemented(format!("basic.get not supported by stream queues queue '{}' in vhost '{vhost}'", f.queue)));
             }
-            _ if queue.settings.single_active_consumer => {
+            Kind::Quorum if queue.settings.single_active_consumer => {
                 return Err(Error::locked(format!(
-                    "cannot obtain access to locked queue '{}' in vhost '{vhost}'. basic.get operations are not supported by {} queues with single active consumer",
-                    f.queue,
-                    if queue.kind == Kind::Quorum { "quorum" } else { "classic" }
+                    "cannot obtain access to locked queue '{}' in vhost '{vhost}'. basic.get operations are not supported by quorum queues with single active consumer",
+                    f.queue
                 )));
             }
             Kind::Classic | Kind::Quorum => {}

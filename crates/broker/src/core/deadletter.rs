@@ -86,6 +86,9 @@ impl Core {
         let new_key = queue.settings.dead_letter_routing_key.clone();
         let (name, vhost) = (queue.name.clone(), queue.vhost);
         let Ok(mut props) = PropsRef::parse(record.props).map(Properties::from) else { return };
+        if !record.dead {
+            forget_claims(&mut props);
+        }
         let cc = extra_keys(&props);
         let routing_keys: Vec<Vec<u8>> = std::iter::once(record.routing_key.to_vec()).chain(cc.iter().map(|k| k.to_vec())).collect();
         let key = new_key.as_deref().map_or(record.routing_key, |k| k.as_bytes());
@@ -101,7 +104,7 @@ impl Core {
             tracing::warn!(queue = %name, "a dead letter's headers are too large; it is dropped");
             return;
         }
-        let head = RecordHead { expires: None, due: None, exchange: exchange.as_bytes(), routing_key: key, props: &block, ..record.head() };
+        let head = RecordHead { expires: None, due: None, dead: true, exchange: exchange.as_bytes(), routing_key: key, props: &block, ..record.head() };
         let mut chunk = Vec::with_capacity(head.record_len(record.body.len()));
         head.write(record.body.len(), &mut chunk);
         chunk.extend_from_slice(record.body);
@@ -137,6 +140,14 @@ impl Core {
             !(back_home || cycles(props, &queue.name)) || queue.kind == Kind::Stream
         };
         targets.as_slice().iter().copied().filter(goes).collect()
+    }
+}
+
+/// A client's own word about deaths does not count.
+fn forget_claims(props: &mut Properties) {
+    let Some(headers) = &mut props.headers else { return };
+    for name in ["x-death", "x-first-death-queue", "x-first-death-reason", "x-first-death-exchange"] {
+        headers.remove(name);
     }
 }
 

@@ -53,6 +53,7 @@ impl<T> Slab<T> {
         Some(value)
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -1,8 +1,8 @@
 //! From a publisher into queues.
 
 use anymq_types::props::PropsRef;
-use anymq_types::record::Record;
-use anymq_types::{ConnectionId, QueueId};
+use anymq_types::record::{Record, RecordHead};
+use anymq_types::{ConnectionId, Millis, QueueId};
 use bytes::Bytes;
 
 use super::Core;
@@ -101,9 +101,9 @@ impl Core {
         published
     }
 
-    /// Whether every message of a batch could be taken; nothing is stored.
-    pub(crate) fn check_batch(&mut self, session: ConnectionId, batch: &PublishBatch) -> Result<()> {
-        for item in &batch.items {
+    /// Whether every message of a batch could be taken: access and exchange; nothing is stored.
+    pub(crate) fn check_batch(&mut self, session: ConnectionId, batch: &PublishBatch, from: usize) -> Result<()> {
+        for item in batch.items.iter().skip(from) {
             let bytes = batch.chunk.get(item.start as usize..item.end as usize);
             let record = bytes.and_then(Record::parse).ok_or_else(|| Error::invalid("a message could not be read"))?;
             let Some(state) = self.sessions.get_mut(&session) else { return Err(Error::unavailable("the connection is closing")) };
@@ -129,7 +129,7 @@ impl Core {
         let lasting: smallvec::SmallVec<[(QueueId, u64); 4]> = targets
             .iter()
             .filter_map(|id| self.queues.get(id))
-            .filter(|q| q.durable && (persistent || q.kind == Kind::Stream))
+            .filter(|q| q.durable && (persistent || q.kind != Kind::Classic))
             .map(|q| (q.id, q.stream.next))
             .collect();
         let stored = (!lasting.is_empty())
@@ -233,7 +233,7 @@ impl Core {
     fn any_bounded(&self, targets: &[QueueId]) -> bool {
         targets.iter().filter_map(|id| self.queues.get(id)).any(|q| {
             q.kind != Kind::Stream
-                && (q.settings.max_length.is_some() || q.settings.max_length_bytes.is_some() || q.settings.dedup_ms.is_some())
+                && (q.settings.max_length.is_some() || q.settings.max_length_bytes.is_some() || q.settings.dedup_ms.is_some() || q.settings.delay_ms.is_some())
         })
     }
 
@@ -257,7 +257,17 @@ impl Core {
                 }
             }
         }
-        self.append(fx, &accepted, bytes.clone(), 1, record.persistent);
+        let delay = |core: &Core, id: &QueueId| core.queues.get(id).and_then(|q| q.settings.delay_ms).filter(|&ms| ms > 0 && record.due.is_none());
+        let (delayed, now): (Vec<QueueId>, Vec<QueueId>) = accepted.iter().partition(|id| delay(self, id).is_some());
+        self.append(fx, &now, bytes.clone(), 1, record.persistent);
+        for id in &delayed {
+            let ms = delay(self, id).unwrap_or(0);
+            let head = RecordHead { due: Some(Millis(fx.now.0.saturating_add(ms))), ..record.head() };
+            let mut chunk = Vec::with_capacity(head.record_len(record.body.len()));
+            head.write(record.body.len(), &mut chunk);
+            chunk.extend_from_slice(record.body);
+            self.append(fx, std::slice::from_ref(id), Bytes::from(chunk), 1, record.persistent);
+        }
         for &id in accepted.iter() {
             self.enforce_length(fx, id);
         }
@@ -298,7 +308,7 @@ impl Core {
         }
         self.pump(fx, id);
         while bounded(self) {
-            let picked = self.with_queue(id, |q, _| q.pick_oldest(fx.now));
+            let picked = self.with_queue(id, |q, _| q.pick(1, fx.now));
             match picked {
                 Some(crate::queue::pick::Pick::Run(run)) => self.kill(fx, id, &run, Reason::MaxLength),
                 Some(crate::queue::pick::Pick::Expired(run)) => self.kill(fx, id, &run, Reason::Expired),

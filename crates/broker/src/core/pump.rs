@@ -159,9 +159,9 @@ impl Core {
     fn lease_run(&mut self, fx: &mut Fx<'_>, id: QueueId, consumer: ConsumerId, run: &Run) {
         let (Some(c), Some(queue)) = (self.consumers.get_mut(consumer.0), self.queues.get_mut(&id)) else { return };
         c.unacked += run.count;
-        let holder_id = c.holder;
+        let (holder_id, limited) = (c.holder, !c.fetch);
         if let Some(holder) = self.holders.get_mut(holder_id.0) {
-            holder.used += run.count;
+            holder.used += if limited { run.count } else { 0 };
             if !holder.queues.contains(&id) {
                 holder.queues.push(id);
             }
@@ -173,7 +173,7 @@ impl Core {
             let Some(len) = record::record_len(rest) else { break };
             let bytes = record::body_len(rest).unwrap_or(0) as u32;
             let level = queue.level_of(&rest[..len]);
-            queue.lease(offset, Lease { consumer, holder: holder_id, bytes, attempts: run.attempts, level, deadline }, &rest[..len]);
+            queue.lease(offset, Lease { consumer, holder: holder_id, bytes, attempts: run.attempts, limited, level, deadline }, &rest[..len]);
             if let Some(at) = deadline {
                 fx.timers.push(Entry { at, queue: id, what: What::Lease(offset) });
             }

@@ -124,13 +124,14 @@ impl Queue {
 
     /// Replaces what is at `start..end` by pieces elsewhere. False if it is no longer what it was.
     pub(crate) fn move_extents(&mut self, moved: &Moved, segments: &mut SegmentUse) -> bool {
-        let Some(volatile) = self.stream.find(moved.start).and_then(|n| self.stream.extent(n)).map(|e| e.volatile) else { return false };
+        let first = self.stream.find(moved.start).and_then(|n| self.stream.extent(n));
+        let Some((volatile, time_s)) = first.map(|e| (e.volatile, e.time_s)) else { return false };
         let mut pieces: Vec<Extent> = Vec::with_capacity(moved.pieces.len());
         for piece in &moved.pieces {
             let end = piece.base + piece.count as u64;
             let live: u64 = self.unsettled_in(piece.base, end).iter().map(|(s, e)| e - s).sum();
             let (span, at) = (piece.span, piece.at);
-            pieces.push(Extent { base: piece.base, at, count: piece.count, live: live as u32, span, own: span, stored: true, volatile, data: None });
+            pieces.push(Extent { base: piece.base, at, count: piece.count, live: live as u32, span, own: span, time_s, stored: true, volatile, data: None });
         }
         for piece in pieces.iter().filter(|p| p.live > 0) {
             segments.retain(piece.at.segment(), piece.own);

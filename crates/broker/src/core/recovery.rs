@@ -62,7 +62,8 @@ impl Core {
                     let (base, count) = (r.varint()?, u32::try_from(r.varint()?).ok()?);
                     let at = Position::new(u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
                     let (span, own) = (u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
-                    let extent = Extent { base, at, count, live: count, span, own, stored: true, volatile: false, data: None };
+                    let time_s = u32::try_from(r.varint()?).ok()?;
+                    let extent = Extent { base, at, count, live: count, span, own, time_s, stored: true, volatile: false, data: None };
                     queue.restore_extent(extent);
                 }
             }
@@ -113,7 +114,8 @@ impl Core {
                 continue;
             }
             queue.skip_to(base);
-            let extent = Extent { base, at: frame.at, count: append.count, live: append.count, span, own: span, stored: true, volatile: false, data: None };
+            let time_s = Record::parse(append.records).map_or(0, |r| (r.timestamp.0 / 1000) as u32);
+            let extent = Extent { base, at: frame.at, count: append.count, live: append.count, span, own: span, time_s, stored: true, volatile: false, data: None };
             queue.stream.push(extent);
             self.segments.retain(frame.at.segment(), span);
             self.replay_records(id, base, append.records);

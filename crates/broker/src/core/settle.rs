@@ -100,9 +100,7 @@ impl Core {
             return None;
         }
         let lease = queue.take_lease(offset)?;
-        if let Some(h) = self.holders.get_mut(lease.holder.0) {
-            h.used = h.used.saturating_sub(1);
-        }
+        self.uncount(&lease);
         if let Some(c) = self.consumers.get_mut(lease.consumer.0) {
             c.unacked = c.unacked.saturating_sub(1);
             if !c.in_ring {
@@ -115,11 +113,16 @@ impl Core {
     /// Takes a lease away without anybody being served for it.
     pub(crate) fn release_lease(&mut self, id: QueueId, offset: u64) {
         let Some(lease) = self.queues.get_mut(&id).and_then(|q| q.take_lease(offset)) else { return };
-        if let Some(h) = self.holders.get_mut(lease.holder.0) {
-            h.used = h.used.saturating_sub(1);
-        }
+        self.uncount(&lease);
         if let Some(c) = self.consumers.get_mut(lease.consumer.0) {
             c.unacked = c.unacked.saturating_sub(1);
+        }
+    }
+
+    /// A lease no longer counts against its holder's limit.
+    pub(crate) fn uncount(&mut self, lease: &Lease) {
+        if let Some(h) = self.holders.get_mut(lease.holder.0).filter(|_| lease.limited) {
+            h.used = h.used.saturating_sub(1);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::wheel::What;
 pub(crate) const CATALOG: u8 = 1;
 /// `queue, next, head, seen, reserved, unsettled body bytes`.
 pub(crate) const QUEUE: u8 = 2;
-/// `queue, (base, count, segment, offset, span, own)*`.
+/// `queue, (base, count, segment, offset, span, own, time s)*`.
 pub(crate) const EXTENTS: u8 = 3;
 /// `queue, ranges`.
 pub(crate) const SETTLED: u8 = 4;
@@ -151,7 +151,7 @@ fn snapshot_queue(queue: &Queue, out: &mut Chunks) {
             put_varint(o, id);
             put_varint(o, part.len() as u64);
             for e in part {
-                for value in [e.base, e.count as u64, e.at.segment() as u64, e.at.offset() as u64, e.span as u64, e.own as u64] {
+                for value in [e.base, e.count as u64, e.at.segment() as u64, e.at.offset() as u64, e.span as u64, e.own as u64, e.time_s as u64] {
                     put_varint(o, value);
                 }
             }

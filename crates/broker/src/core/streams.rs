@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::queue::extent::Place;
 use crate::queue::settings::Kind;
+use crate::wheel::{Entry, What};
 
 /// Most messages handed to a stream consumer in one run.
 const RUN_MAX: u32 = 256;
@@ -175,12 +176,15 @@ impl Core {
     pub(crate) fn retain_stream(&mut self, fx: &mut Fx<'_>, id: QueueId) {
         let Some(queue) = self.queues.get(&id) else { return };
         let (max_bytes, max_age) = (queue.settings.max_length_bytes, queue.settings.max_age_ms);
-        let mut bytes: u64 = queue.stream.extents().map(|e| e.own as u64).sum();
+        if max_bytes.is_none_or(|max| queue.stream.own <= max) && max_age.is_none() {
+            return;
+        }
+        let mut bytes: u64 = queue.stream.own;
         let mut keep_from = queue.stream.first();
         let extents = queue.stream.extents().len();
         for extent in queue.stream.extents().take(extents.saturating_sub(1)) {
             let over = max_bytes.is_some_and(|max| bytes > max);
-            let old = max_age.is_some_and(|age| extent.data.as_ref().and_then(|d| Record::parse(d)).is_some_and(|r| r.timestamp.0 + age < fx.now.0));
+            let old = max_age.is_some_and(|age| (extent.time_s as u64 + 1) * 1000 + age < fx.now.0);
             if !over && !old {
                 break;
             }
@@ -196,6 +200,18 @@ impl Core {
                 });
             }
             self.with_queue(id, |queue, segments| queue.trim(keep_from, segments));
+        }
+        self.watch_age(fx, id);
+    }
+
+    /// Has a stream with a maximum age looked at when its oldest chunk reaches it.
+    fn watch_age(&mut self, fx: &mut Fx<'_>, id: QueueId) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let (Some(age), Some(oldest)) = (queue.settings.max_age_ms, queue.stream.extents().next()) else { return };
+        if queue.head_timer == Millis(0) && queue.stream.extents().len() > 1 {
+            let at = Millis(((oldest.time_s as u64 + 1) * 1000 + age).max(fx.now.0) + 1);
+            queue.head_timer = at;
+            fx.timers.push(Entry { at, queue: id, what: What::Retention });
         }
     }
 }

@@ -29,7 +29,12 @@ impl Core {
                 What::HeadTtl => self.expire_head(fx, id),
                 What::Idle => self.expire_queue(fx, id),
                 What::Wait(consumer) => self.fetch_timeout(fx, id, ConsumerId(consumer)),
-                What::Retention => self.touch(fx, id),
+                What::Retention => {
+                    if let Some(queue) = self.queues.get_mut(&id) {
+                        queue.head_timer = Millis(0);
+                    }
+                    self.touch(fx, id);
+                }
             }
         }
     }

@@ -32,13 +32,13 @@ impl Core {
     /// `exchange.declare`.
     pub(crate) fn declare_exchange(&mut self, fx: &mut Fx<'_>, session: ConnectionId, d: &DeclareExchange<'_>) -> Result<()> {
         let (vhost, vhost_name) = self.session_vhost(session)?;
+        refuse_default(d.name)?;
         if d.passive {
             return match self.catalog.exchange(vhost, d.name) {
                 Some(_) => Ok(()),
                 None => Err(Error::not_found(format!("no exchange '{}' in vhost '{vhost_name}'", d.name))),
             };
         }
-        refuse_default(d.name)?;
         let kind = exchange_args::kind(d.kind).map_err(|e| Error::invalid(e.to_string()))?;
         self.check(session, Action::Configure, "exchange", d.name)?;
         let request = ExchangeRequest { kind, durable: d.durable, auto_delete: d.auto_delete, internal: d.internal, args: d.args };
@@ -189,7 +189,7 @@ impl Core {
             .check()
             .map_err(|e| Error::invalid(e.to_string()))?;
         self.check_dead_letter_rights(session, d)?;
-        self.check_queue_limit(vhost, &vhost_name)?;
+        self.check_queue_limit(vhost, &vhost_name, &name)?;
         let id = QueueId(self.catalog.next_ids().queue.0);
         let queue = QueueDef {
             id,
@@ -218,11 +218,11 @@ impl Core {
         Ok(())
     }
 
-    fn check_queue_limit(&self, vhost: VhostId, vhost_name: &str) -> Result<()> {
+    fn check_queue_limit(&self, vhost: VhostId, vhost_name: &str, name: &str) -> Result<()> {
         let limit = self.catalog.vhost_by_id(vhost).and_then(|v| v.limits.max_queues);
         match limit {
             Some(limit) if self.catalog.queue_count(vhost) >= limit as usize => Err(Error::invalid(format!(
-                "cannot declare queue: queue limit in vhost '{vhost_name}' ({limit}) is reached"
+                "cannot declare queue '{name}': queue limit in vhost '{vhost_name}' ({limit}) is reached"
             ))),
             _ => Ok(()),
         }
@@ -258,13 +258,13 @@ impl Core {
         }
         let id = self.owned_queue(session, name)?;
         let Some(queue) = self.queues.get(&id) else { return Ok(0) };
-        if queue.kind != Kind::Classic && (if_unused || if_empty) {
+        if queue.kind == Kind::Quorum && (if_unused || if_empty) {
             let flag = if if_unused { "if-unused" } else { "if-empty" };
-            let kind = if queue.kind == Kind::Quorum { "quorum" } else { "stream" };
             return Err(Error::not_implemented(format!(
-                "cannot delete queue '{name}' in vhost '{vhost_name}'. queue.delete operations with {flag} flag set are not supported by {kind} queues"
+                "cannot delete queue '{name}' in vhost '{vhost_name}'. queue.delete operations with {flag} flag set are not supported by quorum queues"
             )));
         }
+        let (if_unused, if_empty) = if queue.kind == Kind::Stream { (false, false) } else { (if_unused, if_empty) };
         if if_unused && !queue.consumers.is_empty() {
             return Err(Error::in_use(format!("queue '{name}' in vhost '{vhost_name}' in use")));
         }
@@ -288,7 +288,7 @@ impl Core {
         let id = self.queue_for(session, name, Action::Read)?;
         let (_, vhost_name) = self.session_vhost(session)?;
         if self.queues.get(&id).is_some_and(|q| q.kind == Kind::Stream) {
-            return Err(Error::not_implemented(format!("queue.purge not supported by stream queue '{name}' in vhost '{vhost_name}'")));
+            return Err(Error::not_implemented(format!("queue.purge not supported by stream queues queue '{name}' in vhost '{vhost_name}'")));
         }
         Ok(self.purge_queue(fx, id))
     }

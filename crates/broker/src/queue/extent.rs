@@ -36,6 +36,8 @@ pub(crate) struct Extent {
     pub(crate) span: u32,
     /// Bytes of its own records and frames within that span.
     pub(crate) own: u32,
+    /// When its newest message was published, in seconds since the epoch.
+    pub(crate) time_s: u32,
     /// Whether the journal holds it.
     pub(crate) stored: bool,
     /// Whether it is gone after a restart, stored or not.
@@ -78,9 +80,11 @@ impl Extent {
     fn absorb(&mut self, next: &Extent) {
         if self.is_ghost() {
             self.count += next.count;
+            self.own += next.own;
             return;
         }
         self.span = (next.at.0 - self.at.0) as u32 + next.span;
+        self.time_s = self.time_s.max(next.time_s);
         self.own += next.own;
         self.count += next.count;
         self.live += next.live;
@@ -121,6 +125,8 @@ pub(crate) struct Stream {
     popped: u64,
     /// Offset of the next record.
     pub(crate) next: u64,
+    /// Bytes of the chunks that are kept.
+    pub(crate) own: u64,
     /// The journal is being replayed: chunks stay as they were written, because records about them name them so.
     pub(crate) replaying: bool,
 }
@@ -177,6 +183,7 @@ impl Stream {
     pub(crate) fn push(&mut self, extent: Extent) {
         assert!(extent.base >= self.next, "offset {} was given out before (next is {})", extent.base, self.next);
         self.next = extent.end();
+        self.own += extent.own as u64;
         self.extents.push_back(extent);
     }
 
@@ -237,6 +244,7 @@ impl Stream {
     /// Removes the first extent.
     pub(crate) fn pop_front(&mut self) -> Option<Extent> {
         let extent = self.extents.pop_front()?;
+        self.own -= extent.own as u64;
         self.popped += 1;
         Some(extent)
     }
@@ -269,6 +277,8 @@ impl Stream {
         }
         let behind = self.extents.split_off(to);
         let old = self.extents.split_off(from);
+        self.own -= old.iter().map(|e| e.own as u64).sum::<u64>();
+        self.own += pieces.iter().map(|e| e.own as u64).sum::<u64>();
         self.extents.extend(pieces);
         self.extents.extend(behind);
         old.into()
@@ -280,13 +290,19 @@ impl Stream {
             self.pop_front();
         }
         if self.extents.iter().any(|e| e.live == 0 && e.stored && gone(e)) {
-            self.extents.retain(|e| e.live > 0 || !e.stored || !gone(e));
+            let own = &mut self.own;
+            self.extents.retain(|e| {
+                let keep = e.live > 0 || !e.stored || !gone(e);
+                *own -= if keep { 0 } else { e.own as u64 };
+                keep
+            });
         }
     }
 
     /// Removes everything; the data's bytes that were in memory.
     pub(crate) fn clear(&mut self) {
         self.popped += self.extents.len() as u64;
+        self.own = 0;
         self.extents.clear();
     }
 }
@@ -297,7 +313,7 @@ mod tests {
 
     fn stored(base: u64, count: u32, at: u32, span: u32) -> Extent {
         let at = Position::new(1, at);
-        Extent { base, at, count, live: count, span, own: span, stored: true, volatile: false, data: None }
+        Extent { base, at, count, live: count, span, own: span, time_s: 0, stored: true, volatile: false, data: None }
     }
 
     #[test]

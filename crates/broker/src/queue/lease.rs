@@ -13,6 +13,8 @@ pub(crate) struct Lease {
     pub(crate) bytes: u32,
     /// Deliveries before this one that count.
     pub(crate) attempts: u32,
+    /// It counts against its holder's limit; fetched messages do not.
+    pub(crate) limited: bool,
     /// Its level, where the queue has priorities.
     pub(crate) level: u8,
     /// When it ends by itself.

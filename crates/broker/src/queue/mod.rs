@@ -15,7 +15,7 @@ pub(crate) mod lease;
 pub(crate) mod pick;
 pub(crate) mod ranges;
 pub(crate) mod segments;
-pub mod settings;
+pub(crate) mod settings;
 pub(crate) mod settle;
 #[cfg(test)]
 mod tests;
@@ -129,6 +129,13 @@ pub(crate) struct Chunk<'a> {
     pub(crate) volatile: bool,
 }
 
+impl Chunk<'_> {
+    /// When its last message was published: one batch has one time.
+    fn time_s(&self) -> u32 {
+        Record::parse(self.records).map_or(0, |r| (r.timestamp.0 / 1000) as u32)
+    }
+}
+
 /// Something to put on the wheel.
 pub(crate) type Appointment = (Millis, crate::wheel::What);
 
@@ -224,6 +231,7 @@ impl Queue {
             live: chunk.count,
             span,
             own: span,
+            time_s: chunk.time_s(),
             stored: chunk.stored.is_some(),
             volatile: chunk.volatile,
             data: chunk.data,

@@ -105,10 +105,6 @@ impl Queue {
                     && o == offset
                 {
                     priorities.take(level, offset);
-                } else if let Some((level, o)) = priorities.peek_lowest()
-                    && o == offset
-                {
-                    priorities.take(level, offset);
                 }
                 return;
             }
@@ -186,10 +182,24 @@ impl Queue {
         {
             limit = limit.min(start);
         }
-        let redelivered = self.fresh.offset < self.seen_before;
+        let mut redelivered = self.fresh.offset < self.seen_before;
         if redelivered {
             limit = limit.min(self.seen_before);
         }
+        // After a restart messages that failed before are fresh again: each by itself, with its count.
+        let failed = self.views().and_then(|v| v.attempts.range(self.fresh.offset..).next()).map(|(&o, &n)| (o, n));
+        let attempts = match failed {
+            Some((offset, n)) if offset == self.fresh.offset => {
+                limit = limit.min(offset + 1);
+                redelivered = true;
+                n
+            }
+            Some((offset, _)) => {
+                limit = limit.min(offset);
+                0
+            }
+            None => 0,
+        };
         let max = (max as u64).min(limit - self.fresh.offset) as u32;
         let walk = walk(&data[byte as usize..], max, self.settings.ttl_ms.is_some());
         let records = data.slice(byte as usize..byte as usize + walk.bytes as usize);
@@ -200,7 +210,7 @@ impl Queue {
             return Step::Again;
         }
         self.fresh.step(walk.count as u64, walk.bytes);
-        let run = Run { first, count: walk.count, records, redelivered, attempts: 0 };
+        let run = Run { first, count: walk.count, records, redelivered, attempts };
         let step = if walk.special { self.fresh_special(run, now) } else { Step::Run(run, walk.body_bytes) };
         if self.fresh.offset == self.stream.extent(number).map_or(0, |e| e.end()) {
             self.passed(number);
@@ -209,7 +219,7 @@ impl Queue {
     }
 
     /// A single fresh message that has a time to live, a due time or a group.
-    fn fresh_special(&mut self, mut run: Run, now: Millis) -> Step {
+    fn fresh_special(&mut self, run: Run, now: Millis) -> Step {
         let records = run.records.clone();
         let Some(record) = Record::parse(&records) else { return Step::Again };
         if record.due.is_some() || self.must_wait(run.first, &record) {
@@ -218,7 +228,6 @@ impl Queue {
         if self.is_expired(&record, now) {
             return Step::Expired(run);
         }
-        run.attempts = self.views().and_then(|v| v.attempts.get(&run.first)).copied().unwrap_or(0);
         Step::Run(run, record.body.len() as u64)
     }
 
@@ -226,26 +235,6 @@ impl Queue {
     fn passed(&mut self, number: u64) {
         if self.kind != Kind::Stream && !self.has_priorities() {
             self.evict(number);
-        }
-    }
-
-    /// Takes the message that goes first when room is needed.
-    pub(crate) fn pick_oldest(&mut self, now: Millis) -> Pick {
-        let lowest = self.views().and_then(|v| v.priorities.as_ref()).and_then(|p| p.peek_lowest());
-        match lowest {
-            None => self.pick(1, now),
-            Some((level, offset)) => match self.record(offset) {
-                Ok(records) => {
-                    if let Some(p) = self.views.as_mut().and_then(|v| v.priorities.as_mut()) {
-                        p.take(level, offset);
-                    }
-                    self.ready -= 1;
-                    self.ready_bytes -= record::body_len(&records).unwrap_or(0) as u64;
-                    Pick::Run(Run { first: offset, count: 1, records, redelivered: false, attempts: 0 })
-                }
-                Err(Some(number)) => Pick::Load(number),
-                Err(None) => Pick::Nothing,
-            },
         }
     }
 }

@@ -61,37 +61,10 @@ impl RangeSet {
         first + self.ranges.range(from..end).map(|(&s, &e)| e.min(end) - s).sum::<u64>()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.ranges.len()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.ranges.clear();
-    }
-
     /// The ranges, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.ranges.iter().map(|(&s, &e)| (s, e))
     }
-}
-
-/// Turns offsets, in any order, into sorted disjoint ranges.
-pub(crate) fn ranges_of(offsets: &mut [u64]) -> Vec<(u64, u64)> {
-    if !offsets.is_sorted() {
-        offsets.sort_unstable();
-    }
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for &offset in offsets.iter() {
-        match ranges.last_mut() {
-            Some((_, end)) if *end >= offset => *end = (*end).max(offset + 1),
-            _ => ranges.push((offset, offset + 1)),
-        }
-    }
-    ranges
 }
 
 #[cfg(test)]
@@ -128,11 +101,5 @@ mod tests {
                 assert!(e < s, "ranges touch");
             }
         }
-    }
-
-    #[test]
-    fn offsets_become_ranges() {
-        assert_eq!(ranges_of(&mut [5, 3, 4, 9, 9, 1]), vec![(1, 2), (3, 6), (9, 10)]);
-        assert_eq!(ranges_of(&mut []), vec![]);
     }
 }

@@ -54,14 +54,7 @@ impl Priorities {
         Some((level, offset))
     }
 
-    /// The oldest offset of the lowest level: the first to go when the queue is full.
-    pub(crate) fn peek_lowest(&self) -> Option<(usize, u64)> {
-        let level = self.occupied.trailing_zeros() as usize;
-        let Level { returned, fresh } = self.levels.get(level)?;
-        Some((level, *returned.first().or(fresh.front())?))
-    }
-
-    /// Takes out what [`Priorities::peek`] or [`Priorities::peek_lowest`] named.
+    /// Takes out what [`Priorities::peek`] named.
     pub(crate) fn take(&mut self, level: usize, offset: u64) {
         let l = &mut self.levels[level];
         if l.fresh.front() == Some(&offset) {

@@ -27,7 +27,7 @@ pub(crate) use targets::Targets;
 
 use std::sync::Arc;
 
-use anymq_catalog::{Binding, Destination, Exchange, ExchangeKind};
+use anymq_catalog::{Binding, Destination, Exchange};
 use anymq_types::props::PropsRef;
 use anymq_types::{ExchangeId, QueueId};
 use hashbrown::HashMap;
@@ -79,28 +79,20 @@ pub(crate) struct Router {
     exchanges: FastMap<Name, Node>,
     names: FastMap<ExchangeId, Arc<str>>,
     queues: FastMap<Name, QueueId>,
-    version: u64,
 }
 
 #[derive(Debug)]
 struct Node {
     id: ExchangeId,
     internal: bool,
-    delayed: bool,
     alternate: Option<Arc<str>>,
     kind: Kind,
 }
 
 /// What there is. Each change is told once, as the catalogue makes it; one that does not fit is ignored.
 impl Router {
-    /// Grows with every change; for caches of routes.
-    pub(crate) fn version(&self) -> u64 {
-        self.version
-    }
-
     /// Adds an exchange, or changes its alternate exchange.
     pub(crate) fn exchange_put(&mut self, exchange: &Exchange, alternate: Option<Arc<str>>) {
-        self.version += 1;
         if let Some(node) = self.exchanges.get_mut(&NameRef(exchange.name.as_bytes())) {
             node.internal = exchange.internal;
             node.alternate = alternate;
@@ -109,7 +101,6 @@ impl Router {
         let node = Node {
             id: exchange.id,
             internal: exchange.internal,
-            delayed: exchange.kind == ExchangeKind::Delayed,
             alternate,
             kind: Kind::new(exchange.routing_kind(), &exchange.args),
         };
@@ -119,7 +110,6 @@ impl Router {
 
     /// Removes an exchange; its bindings go with it.
     pub(crate) fn exchange_delete(&mut self, id: ExchangeId) {
-        self.version += 1;
         if let Some(name) = self.names.remove(&id) {
             self.exchanges.remove(&NameRef(name.as_bytes()));
         }
@@ -127,19 +117,16 @@ impl Router {
 
     /// Adds a queue to the default exchange.
     pub(crate) fn queue_put(&mut self, name: &Arc<str>, id: QueueId) {
-        self.version += 1;
         self.queues.insert(Name(name.clone()), id);
     }
 
     /// Removes a queue from the default exchange. Its bindings are unbound before.
     pub(crate) fn queue_delete(&mut self, name: &str) {
-        self.version += 1;
         self.queues.remove(&NameRef(name.as_bytes()));
     }
 
     /// Adds a binding that did not exist.
     pub(crate) fn bind(&mut self, binding: &Binding) {
-        self.version += 1;
         let Some(target) = self.target(&binding.destination) else { return };
         if let Some(node) = self.exchanges.get_mut(&NameRef(binding.source.as_bytes())) {
             node.kind.bind(binding, target);
@@ -148,7 +135,6 @@ impl Router {
 
     /// Removes a binding that existed, while both of its ends still do.
     pub(crate) fn unbind(&mut self, binding: &Binding) {
-        self.version += 1;
         let Some(target) = self.target(&binding.destination) else { return };
         if let Some(node) = self.exchanges.get_mut(&NameRef(binding.source.as_bytes())) {
             node.kind.unbind(binding, target);
@@ -174,11 +160,6 @@ impl Router {
     /// True if there is an exchange of that name.
     pub(crate) fn has_exchange(&self, name: &[u8]) -> bool {
         name.is_empty() || self.exchanges.contains_key(&NameRef(name))
-    }
-
-    /// True if the exchange delays messages that carry `x-delay`.
-    pub(crate) fn is_delayed(&self, exchange: &[u8]) -> bool {
-        self.exchanges.get(&NameRef(exchange)).is_some_and(|node| node.delayed)
     }
 
     /// True if the route depends on the exchange and the routing key alone: then it may be cached until the version
