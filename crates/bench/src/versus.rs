@@ -53,7 +53,10 @@ pub(crate) fn markdown(pairs: &[Pair], ours: &str, theirs: &str) -> String {
     let _ = writeln!(out, "|---|---|---|---|---|---|---|---|---|---|---|");
     for pair in pairs {
         let cpu = |format: f64| format!("{format:.2}");
-        let rates = both(pair, |m| Some(m.rate()), grouped);
+        let mut rates = both(pair, |m| Some(m.rate()), grouped);
+        for (rate, rounds) in rates.iter_mut().zip([&pair.ours, &pair.theirs]) {
+            rate.push_str(&missing(rounds));
+        }
         let costs = both(pair, |m| Some(m.server?.cpu_us_per_message), cpu);
         let memory = both(pair, |m| Some(mebibytes(m.server?.resident_bytes_max)), |mib| format!("{mib:.0}"));
         let _ = writeln!(
@@ -91,6 +94,20 @@ fn both(
     [show(ours), show(theirs), ratio]
 }
 
+/// What did not arrive, said beside the rate: a server that stopped delivering must not look like a fast one.
+fn missing(rounds: &[Measurement]) -> String {
+    let short = rounds.iter().filter(|measured| measured.missing > 0).count();
+    let most = rounds.iter().map(|measured| measured.missing).max().unwrap_or(0);
+    match short {
+        0 => String::new(),
+        _ => format!(
+            " **not all arrived in {short} of {} rounds, up to {} missing**",
+            rounds.len(),
+            grouped(most as f64)
+        ),
+    }
+}
+
 /// `5.2×`, or `1/8.1` for what is smaller.
 fn times(ratio: f64) -> String {
     if ratio >= 1.0 || ratio <= 0.0 { format!("{ratio:.1}×") } else { format!("1/{:.1}", 1.0 / ratio) }
@@ -116,6 +133,26 @@ mod tests {
         assert_eq!(spread(&[4.0, 1.0]), Some(Spread { median: 2.5, min: 1.0, max: 4.0 }));
         assert_eq!(spread(&[]), None);
         assert_eq!(Spread::of([Some(1.0), None]), None);
+    }
+
+    #[test]
+    fn a_run_that_lost_messages_says_so_in_the_table() {
+        use crate::load::Load;
+        use crate::process::Usage;
+        use crate::result::{Span, Tally};
+
+        let usage = Usage::default();
+        let span = Span { before: usage, after: usage, resident_max: 0 };
+        let tally = Tally::new().expect("valid bounds");
+        let round = |missing| Measurement::new(&Load::default(), 1.0, &tally, missing, None, span);
+        let pair = |missing| Pair {
+            case: "c".to_owned(),
+            ours: vec![round(missing), round(0)],
+            theirs: vec![round(0)],
+        };
+        assert!(!markdown(&[pair(0)], "A", "B").contains("missing"));
+        let table = markdown(&[pair(1234)], "A", "B");
+        assert!(table.contains("**not all arrived in 1 of 2 rounds, up to 1 234 missing** |"), "{table}");
     }
 
     #[test]
