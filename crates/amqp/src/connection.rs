@@ -223,6 +223,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
 
     /// Writes what there is. Ready with whether events wait that could not be written before.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<bool>> {
+        // With the output gone there is room again for events that were not even looked at: another round.
+        let wrote = self.sent < self.out.len();
         while self.sent < self.out.len() {
             let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(cx, &self.out[self.sent..])?
             else {
@@ -240,13 +242,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
         match &mut self.stage {
             Stage::Open(session) => {
                 session.written();
-                let mut more = false;
+                let mut more = wrote;
                 if session.has_events() {
                     more = true;
                     if let Err(error) = session.events(&mut self.events, &mut self.out) {
                         self.fail(error);
                     }
-                    more &= !self.out.is_empty();
+                    more = wrote || !self.out.is_empty();
                 }
                 Poll::Ready(Ok(more))
             }
