@@ -3,7 +3,7 @@
 #![no_main]
 
 use anymq_amqp::wire::methods::ALL;
-use anymq_amqp::wire::{MethodRef, Payload, parse_frame};
+use anymq_amqp::wire::{Encode, MethodRef, Payload, parse_frame};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
