@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anymq_auth::{Attempt, Authenticator, PasswordHash, Permissions, Refusal, SALT_BYTES, Tags};
@@ -63,6 +63,8 @@ pub(crate) struct Inner {
     timer_changed: Condvar,
     pub(crate) stopping: AtomicBool,
     pub(crate) snapshot_at: AtomicU64,
+    /// The core's alarms, for doors that ask at every wake: bit 0 memory, bit 1 disk.
+    pub(crate) alarms: AtomicU8,
 }
 
 /// A handle to the broker; cheap to clone.
@@ -105,6 +107,7 @@ impl Broker {
             timer_changed: Condvar::new(),
             stopping: AtomicBool::new(false),
             snapshot_at: AtomicU64::new(start),
+            alarms: AtomicU8::new(0),
         });
         let broker = Broker { inner };
         broker.bootstrap(default_user, &mut rng)?;
@@ -209,7 +212,8 @@ impl Broker {
 
     /// What holds publishers back.
     pub fn alarms(&self) -> Alarms {
-        self.inner.core.lock().alarms
+        let bits = self.inner.alarms.load(Ordering::Acquire);
+        Alarms { memory: bits & 1 != 0, disk: bits & 2 != 0 }
     }
 
     /// Does what is due; the next moment at which something will be. For brokers without threads.

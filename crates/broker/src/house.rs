@@ -43,6 +43,7 @@ impl Inner {
         } else {
             tracing::info!("publishers go on");
         }
+        self.alarms.store(u8::from(alarms.memory) | u8::from(alarms.disk) << 1, Ordering::Release);
         self.with(|core, fx| {
             core.alarms = alarms;
             fx.signals.extend(core.sessions.values().map(|s| s.outbox.clone()));

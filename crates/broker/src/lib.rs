@@ -9,6 +9,7 @@
 pub mod admin;
 pub mod api;
 mod broker;
+mod browse;
 pub mod config;
 mod core;
 pub mod error;

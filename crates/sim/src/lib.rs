@@ -6,6 +6,7 @@
 //! Checked: no confirmed message is lost; no settlement that was on disk is undone; nothing appears that was not published, or twice;
 //! what is in a queue comes in the order it was published; a dead-lettered message is in one place, never in two, never in none.
 
+mod machine;
 mod oracle;
 mod world;
 

@@ -84,7 +84,10 @@ impl Model {
 
     /// A consumer was given `id`. What is wrong with that, if anything.
     pub(crate) fn deliver(&mut self, queue: &str, id: u64) -> Result<(), String> {
-        let copy = self.copies.get_mut(&id).ok_or_else(|| format!("{queue}: message {id} was never there, or was settled for good"))?;
+        let copy = self
+            .copies
+            .get_mut(&id)
+            .ok_or_else(|| format!("{queue}: message {id} was never there, or was settled for good"))?;
         if copy.settled.is_some() {
             return Err(format!("{queue}: message {id} was delivered after it was settled"));
         }

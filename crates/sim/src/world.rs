@@ -1,23 +1,24 @@
 //! The simulated machine and the clients on it.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anymq_broker::{
-    Broker, Connect, DeclareQueue, Delivery, Event, HolderId, Options, Outcome, Principal, PublishBatch, Session, Settled, Subscribe,
-};
+use anymq_broker::{Broker, Delivery, Event, HolderId, Outcome, PublishBatch, Session, Settled};
 use anymq_runtime::{FaultDisk, Loss, ManualClock, Rng};
 use anymq_types::record::{RecordHead, Records};
-use anymq_types::value::Table;
-use anymq_types::{ByteSize, Millis, Offset, Position};
+use anymq_types::{Millis, Offset, Position};
 
 use crate::oracle::{Model, Sure, Violation};
 
-const QUEUES: [(&str, &str); 5] =
-    [("classic", "classic"), ("quorum", "quorum"), ("rejecting", "classic"), ("dead", "classic"), ("urgent", "classic")];
+pub(crate) const QUEUES: [(&str, &str); 5] = [
+    ("classic", "classic"),
+    ("quorum", "quorum"),
+    ("rejecting", "classic"),
+    ("dead", "classic"),
+    ("urgent", "classic"),
+];
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,14 +51,14 @@ struct Lease {
     id: u64,
 }
 
-struct World {
-    rng: Rng,
-    clock: Arc<ManualClock>,
-    disk: FaultDisk,
-    fatal: Arc<AtomicBool>,
-    broker: Option<Broker>,
-    session: Option<Session>,
-    holder: HolderId,
+pub(crate) struct World {
+    pub(crate) rng: Rng,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) disk: FaultDisk,
+    pub(crate) fatal: Arc<AtomicBool>,
+    pub(crate) broker: Option<Broker>,
+    pub(crate) session: Option<Session>,
+    pub(crate) holder: HolderId,
     models: BTreeMap<&'static str, Model>,
     leases: Vec<Lease>,
     next: u64,
@@ -128,96 +129,12 @@ impl World {
         self.receive()
     }
 
-    fn broker(&self) -> &Broker {
+    pub(crate) fn broker(&self) -> &Broker {
         self.broker.as_ref().expect("a broker runs between crashes")
     }
 
     fn session(&self) -> &Session {
         self.session.as_ref().expect("connected between crashes")
-    }
-
-    fn start(&mut self) -> Result<(), String> {
-        let fatal = Arc::new(AtomicBool::new(false));
-        self.fatal = fatal.clone();
-        let config = anymq_broker::Config {
-            memory_budget: ByteSize(1 << 20),
-            history_bytes: ByteSize(32 << 10),
-            snapshot_every: ByteSize(1 << 20),
-            disk_free_limit: ByteSize(0),
-            memory_high_watermark: ByteSize(u64::MAX),
-            ..anymq_broker::Config::default()
-        };
-        let log = anymq_log::Config {
-            segment_bytes: 16 << 10,
-            threads: false,
-            seed: Some(self.rng.next_u64()),
-            clock: self.clock.clone(),
-            on_fatal: Arc::new(move |_| fatal.store(true, Ordering::SeqCst)),
-            ..anymq_log::Config::default()
-        };
-        let options = Options {
-            config,
-            log,
-            disk: Arc::new(self.disk.clone()),
-            clock: self.clock.clone(),
-            seed: Some(self.rng.next_u64()),
-            default_user: None,
-            threads: false,
-        };
-        let broker = Broker::open(options).map_err(|e| format!("the broker does not start: {e}"))?;
-        broker.log().commit_now();
-        self.broker = Some(broker);
-        self.connect()
-    }
-
-    fn connect(&mut self) -> Result<(), String> {
-        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let broker = self.broker();
-        if broker.catalog(|c| c.user("sim").is_none()) {
-            let vhost = broker.catalog(|c| c.vhost("/").map(|v| v.id)).ok_or("vhost / is missing")?;
-            let user = anymq_catalog::User {
-                name: "sim".into(),
-                password: anymq_auth::PasswordHash::none(),
-                tags: anymq_auth::Tags::new([]),
-                limits: anymq_catalog::UserLimits::default(),
-            };
-            let grant = anymq_auth::Permissions::full();
-            let permission = anymq_catalog::Permission { user: "sim".into(), vhost, grant };
-            let changes = vec![anymq_catalog::Change::UserPut(user), anymq_catalog::Change::PermissionPut(permission)];
-            broker.change_all(changes).map_err(|e| e.to_string())?;
-        }
-        let connect = Connect {
-            principal: Principal { user: "sim".into(), peer },
-            vhost: "/".into(),
-            protocol: "sim",
-            local: peer,
-            client_name: String::new(),
-            client_properties: Table::new(),
-            tls: false,
-        };
-        let session = broker.connect(connect).map_err(|e| e.to_string())?;
-        for (name, kind) in QUEUES {
-            declare(&session, name, kind)?;
-        }
-        self.broker().log().commit_now();
-        let limit = 5 + self.rng.below(40) as u32;
-        self.holder = session.open_holder(limit);
-        for (index, (name, _)) in QUEUES.iter().enumerate() {
-            let args = Table::new();
-            let subscribe = Subscribe {
-                queue: name,
-                token: index as u64,
-                holder: self.holder,
-                tag: name,
-                auto_ack: false,
-                exclusive: false,
-                prefetch: 1 + self.rng.below(20) as u32,
-                args: &args,
-            };
-            session.subscribe(subscribe).map_err(|e| format!("consume {name}: {e}"))?;
-        }
-        self.session = Some(session);
-        Ok(())
     }
 
     fn publish(&mut self) {
@@ -230,7 +147,14 @@ impl World {
             self.next += 1;
             let padding = self.rng.below(900) as usize;
             let priority = self.rng.below(4) as u8;
-            let head = RecordHead { persistent, priority, timestamp: now, routing_key: queue.as_bytes(), props: &[0, 0], ..RecordHead::default() };
+            let head = RecordHead {
+                persistent,
+                priority,
+                timestamp: now,
+                routing_key: queue.as_bytes(),
+                props: &[0, 0],
+                ..RecordHead::default()
+            };
             let start = batch.chunk.len();
             head.write(8 + padding, &mut batch.chunk);
             batch.chunk.extend_from_slice(&id.to_le_bytes());
@@ -271,7 +195,9 @@ impl World {
         self.session().outbox().written(delivery.records.len());
         let queue = QUEUES[delivery.token as usize].0;
         for (i, record) in Records::new(&delivery.records).enumerate() {
-            let id = u64::from_le_bytes(record.body.get(..8).and_then(|b| b.try_into().ok()).ok_or("a body was cut short")?);
+            let id = u64::from_le_bytes(
+                record.body.get(..8).and_then(|b| b.try_into().ok()).ok_or("a body was cut short")?,
+            );
             let model = self.models.get_mut(queue).expect("modelled");
             model.deliver(queue, id)?;
             let settled = Settled { queue: delivery.queue, offset: Offset(delivery.first.0 + i as u64) };
@@ -291,7 +217,9 @@ impl World {
         if redelivered || queue == "dead" || queue == "urgent" {
             return Ok(());
         }
-        let waits = |(&older, c): (&u64, &crate::oracle::Copy)| (!c.seen && !c.maybe && c.settled.is_none() && !c.reordered).then_some(older);
+        let waits = |(&older, c): (&u64, &crate::oracle::Copy)| {
+            (!c.seen && !c.maybe && c.settled.is_none() && !c.reordered).then_some(older)
+        };
         match self.models[queue].copies.range(..id).find_map(waits) {
             Some(older) => Err(format!("{queue}: message {id} overtook {older}")),
             None => Ok(()),
@@ -314,10 +242,15 @@ impl World {
             // A refused message whose record is on disk is dead-lettered when it has been read.
             self.broker().log().run_reads_now();
             let end = self.broker().log().writer().end();
-            let sure = if outcome == Outcome::Reject { Sure::At(end) } else { commit.map_or(Sure::Yes, Sure::At) };
+            let sure =
+                if outcome == Outcome::Reject { Sure::At(end) } else { commit.map_or(Sure::Yes, Sure::At) };
             self.note(3 + outcome as u64, lease.id);
             let persistent = {
-                let copy = self.models.get_mut(lease.queue).and_then(|m| m.copies.get_mut(&lease.id)).ok_or("a lease without a copy")?;
+                let copy = self
+                    .models
+                    .get_mut(lease.queue)
+                    .and_then(|m| m.copies.get_mut(&lease.id))
+                    .ok_or("a lease without a copy")?;
                 match outcome {
                     Outcome::Requeue => copy.reordered = true,
                     Outcome::Ack | Outcome::Reject => copy.settled = Some(sure),
@@ -403,14 +336,18 @@ impl World {
             }
             for lease in std::mem::take(&mut self.leases) {
                 self.session().settle(self.holder, Outcome::Ack, &[lease.settled]);
-                if let Some(copy) = self.models.get_mut(lease.queue).and_then(|m| m.copies.get_mut(&lease.id)) {
+                if let Some(copy) = self.models.get_mut(lease.queue).and_then(|m| m.copies.get_mut(&lease.id))
+                {
                     copy.settled = Some(Sure::Yes);
                 }
             }
         }
         for (queue, model) in &self.models {
             if let Some(id) = model.missing().first() {
-                return Err(format!("{queue}: confirmed message {id} is lost ({} in all)", model.missing().len()));
+                return Err(format!(
+                    "{queue}: confirmed message {id} is lost ({} in all)",
+                    model.missing().len()
+                ));
             }
         }
         self.nothing_left()
@@ -419,25 +356,12 @@ impl World {
     fn nothing_left(&self) -> Result<(), String> {
         for q in self.broker().queues(|_, _| true) {
             if q.ready + q.unacked > 0 {
-                return Err(format!("{}: {} ready and {} unacked after everything was drained", q.name, q.ready, q.unacked));
+                return Err(format!(
+                    "{}: {} ready and {} unacked after everything was drained",
+                    q.name, q.ready, q.unacked
+                ));
             }
         }
         Ok(())
     }
-}
-
-fn declare(session: &Session, name: &str, kind: &str) -> Result<(), String> {
-    let mut args = Table::new();
-    args.insert("x-queue-type", kind);
-    match name {
-        "rejecting" => {
-            args.insert("x-dead-letter-exchange", "");
-            args.insert("x-dead-letter-routing-key", "dead");
-        }
-        "urgent" => args.insert("x-max-priority", 5i32),
-        "quorum" => args.insert("x-delivery-limit", -1i32),
-        _ => {}
-    }
-    let declare = DeclareQueue { name, passive: false, durable: true, exclusive: false, auto_delete: false, args: &args };
-    session.declare_queue(declare).map(|_| ()).map_err(|e| format!("declare {name}: {e}"))
 }

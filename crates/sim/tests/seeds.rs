@@ -17,7 +17,10 @@ fn promises_hold_under_every_seed() {
         }
     }
     assert!(broken.is_empty(), "{} of {count} seeds:\n{}", broken.len(), broken.join("\n"));
-    assert!(published > count && crashes > count / 2, "{published} published, {crashes} crashes: the runs did nothing");
+    assert!(
+        published > count && crashes > count / 2,
+        "{published} published, {crashes} crashes: the runs did nothing"
+    );
 }
 
 #[test]

@@ -142,7 +142,11 @@ impl Dedup {
         if self.buckets.back().is_none_or(|&(s, _)| s != start) {
             self.buckets.push_back((start, HashMap::new()));
         }
-        if self.buckets.iter().map(|(_, keys)| keys.len()).sum::<usize>() >= DEDUP_KEYS_MAX && self.buckets.len() > 1 {
+        // A flood makes the window shorter, or goes unremembered, but memory does not grow.
+        if self.buckets.iter().map(|(_, keys)| keys.len()).sum::<usize>() >= DEDUP_KEYS_MAX {
+            if self.buckets.len() == 1 {
+                return None;
+            }
             self.buckets.pop_front();
         }
         if let Some((_, keys)) = self.buckets.back_mut() {

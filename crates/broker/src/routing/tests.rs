@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use anymq_catalog::{Args, Catalog, Change, Queue, QueueKind, RoutingKey, Step};
+use anymq_catalog::{Args, Catalog, Change, ExchangeKind, Queue, QueueKind, RoutingKey, Step};
 use anymq_types::VhostId;
 use anymq_types::limits::TARGETS_MAX;
 use anymq_types::value::{Table, Value};
@@ -264,23 +264,10 @@ fn bindings_alike_but_for_their_arguments_count_apart() {
 }
 
 #[test]
-fn a_delayed_exchange_routes_as_what_it_wraps() {
+fn cacheable_routes_are_told() {
     let mut world = World::new();
-    world.queue(1);
-    world.exchange("later", ExchangeKind::Delayed, &[("x-delayed-type", "topic")]);
-    world.bind("later", "q1", "a.#");
-    assert_eq!(world.route("later", "a.b.c"), [1]);
-    assert!(world.router.is_delayed(b"later"));
-    assert!(!world.router.is_delayed(b"amq.topic"));
-}
-
-#[test]
-fn the_version_grows_and_cacheable_routes_are_told() {
-    let mut world = World::new();
-    let before = world.router.version();
     world.queue(1);
     world.bind("amq.topic", "q1", "#");
-    assert!(world.router.version() > before);
     world.exchange("x", ExchangeKind::Direct, &[("alternate-exchange", "amq.topic")]);
     for (exchange, expected) in [
         ("", true),
@@ -296,6 +283,15 @@ fn the_version_grows_and_cacheable_routes_are_told() {
     assert!(!world.router.is_cacheable(b"amq.direct"));
     world.unbind("amq.direct", ">x", "k");
     assert!(world.router.is_cacheable(b"amq.direct"));
+}
+
+#[test]
+fn a_delayed_exchange_routes_as_what_it_wraps() {
+    let mut world = World::new();
+    world.queue(1);
+    world.exchange("later", ExchangeKind::Delayed, &[("x-delayed-type", "topic")]);
+    world.bind("later", "q1", "a.#");
+    assert_eq!(world.route("later", "a.b.c"), [1]);
 }
 
 #[test]

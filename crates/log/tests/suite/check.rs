@@ -3,7 +3,7 @@
 use anymq_log::{Class, Config, OpenError, What};
 use anymq_runtime::{FaultDisk, Loss};
 
-use crate::common::{config, open, put};
+use crate::rig::{config, open, put};
 use crate::damage::{built, check_all, repair_all};
 use crate::workload::run;
 

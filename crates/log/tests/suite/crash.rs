@@ -3,7 +3,7 @@
 use anymq_log::OpenError;
 use anymq_runtime::{FaultDisk, Loss};
 
-use crate::common::{config, open};
+use crate::rig::{config, open};
 use crate::workload::{Workload, Written, run};
 
 fn recover(written: &Written, disk: &FaultDisk, what: &str) -> Written {

@@ -3,7 +3,7 @@
 use anymq_log::{Config, Finding, Log, OpenError, Repaired, Summary, What, check, repair};
 use anymq_runtime::{FaultDisk, Loss, Rng};
 
-use crate::common::{Memory, config, open, put};
+use crate::rig::{Memory, config, open, put};
 
 /// A log with several segments and two snapshots, closed.
 pub(crate) fn built(frames: u32) -> (FaultDisk, Memory) {

@@ -8,7 +8,7 @@ use anymq_log::{Class, CommitError, CommitWaker, Config, Health, WriteError};
 use anymq_runtime::{Clock, FaultDisk, Loss, SystemClock};
 use anymq_types::Position;
 
-use crate::common::{config, open, put};
+use crate::rig::{config, open, put};
 use crate::workload::{Workload, run};
 
 /// Counts calls.

@@ -1,6 +1,6 @@
 //! The journal as the broker uses it: write, commit, read, close, open again.
 
-use crate::common::{config, open, put};
+use crate::rig::{config, open, put};
 use anymq_log::{Class, Health};
 use anymq_runtime::{FaultDisk, Loss};
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a failure is a panic")]
 
 mod check;
-mod common;
+mod rig;
 mod crash;
 mod damage;
 mod faults;

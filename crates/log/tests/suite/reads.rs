@@ -8,7 +8,7 @@ use anymq_log::{CommitWaker, Config, ReadError};
 use anymq_runtime::{FaultDisk, Loss};
 use anymq_types::Position;
 
-use crate::common::{config, open, put};
+use crate::rig::{config, open, put};
 
 #[test]
 fn a_span_is_the_same_before_during_and_after_its_commit() {

@@ -3,7 +3,7 @@
 use anymq_log::{Class, Config, Log, SegmentStat};
 use anymq_runtime::{Disk, FaultDisk, Loss};
 
-use crate::common::{config, open, put};
+use crate::rig::{config, open, put};
 
 fn snapshot(log: &Log) {
     log.snapshot(log.end()).finish().unwrap();

@@ -9,7 +9,7 @@ use anymq_log::{Archive, Class, Config, Health, Log, OpenError};
 use anymq_runtime::{FaultDisk, Rng};
 use anymq_types::Position;
 
-use crate::common::{Memory, config, open};
+use crate::rig::{Memory, config, open};
 
 /// Kind of a plain frame.
 const PLAIN: u8 = 1;
