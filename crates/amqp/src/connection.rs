@@ -244,7 +244,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
                 session.written();
                 let mut more = wrote;
                 if session.has_events() {
-                    more = true;
                     if let Err(error) = session.events(&mut self.events, &mut self.out) {
                         self.fail(error);
                     }
