@@ -26,6 +26,8 @@ pub enum Command {
     Config(commands::config::Config),
     /// Verify every byte of a data directory whose broker is stopped.
     Check(commands::check::Check),
+    /// Simulate the core and its journal on a failing disk.
+    Sim(commands::sim::Sim),
     /// Make a damaged data directory usable; what does not verify goes to quarantine.
     Repair(commands::repair::Repair),
     /// Measure an AMQP 0-9-1 server, this one or any other.
@@ -50,6 +52,7 @@ impl Command {
             Command::Serve(serve) => serve.run(),
             Command::Config(config) => config.run(),
             Command::Check(check) => check.run(),
+            Command::Sim(sim) => sim.run(),
             Command::Repair(repair) => repair.run(),
             Command::Bench(bench) => bench.run(),
             Command::Completion(completion) => completion.run(),

@@ -10,6 +10,7 @@ pub mod guarantees;
 pub mod noun;
 pub mod repair;
 pub mod serve;
+pub mod sim;
 
 use std::io::Write;
 
