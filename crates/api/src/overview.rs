@@ -73,8 +73,12 @@ pub struct Totals {
     pub published: u64,
     /// Messages that reached at least one queue.
     pub routed: u64,
+    /// Messages confirmed to publishers who asked for it.
+    pub confirmed: u64,
     /// Messages that reached no queue: dropped, or returned where that was asked for.
     pub unroutable: u64,
+    /// Of those, returned.
+    pub returned: u64,
     /// Messages delivered.
     pub delivered: u64,
     /// Of those, delivered again.
@@ -97,8 +101,10 @@ pub struct Totals {
     pub channels_opened: u64,
     /// Channels closed.
     pub channels_closed: u64,
-    /// Queues declared.
+    /// Declarations of queues, of those that existed too.
     pub queues_declared: u64,
+    /// Queues created.
+    pub queues_created: u64,
     /// Queues deleted.
     pub queues_deleted: u64,
     /// Logins refused.

@@ -121,6 +121,8 @@ pub struct PublishItem {
     pub end: u32,
     /// Further routing keys (CC and BCC).
     pub extra_keys: Option<Box<[Box<[u8]>]>>,
+    /// Its publisher gets it back if it reaches no queue.
+    pub mandatory: bool,
 }
 
 /// Messages of one channel, encoded as records one after another by the door.
@@ -130,6 +132,8 @@ pub struct PublishBatch {
     pub chunk: Vec<u8>,
     /// One entry a record.
     pub items: Vec<PublishItem>,
+    /// Their publisher is told which were taken.
+    pub confirms: bool,
 }
 
 impl PublishBatch {
@@ -141,7 +145,7 @@ impl PublishBatch {
     /// Notes that the record from byte `start` of the chunk to its present end is one message.
     pub fn push(&mut self, start: usize, extra_keys: Option<Box<[Box<[u8]>]>>) {
         let (start, end) = (start as u32, self.chunk.len() as u32);
-        self.items.push(PublishItem { start, end, extra_keys });
+        self.items.push(PublishItem { start, end, extra_keys, mandatory: false });
     }
 }
 

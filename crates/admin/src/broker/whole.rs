@@ -127,7 +127,9 @@ fn counters(stats: &anymq_broker::admin::Stats) -> Totals {
     Totals {
         published: stats.published,
         routed: stats.published.saturating_sub(stats.unroutable),
+        confirmed: stats.confirmed,
         unroutable: stats.unroutable,
+        returned: stats.returned,
         delivered: stats.delivered,
         redelivered: stats.redelivered,
         acked: stats.acked,
@@ -140,6 +142,7 @@ fn counters(stats: &anymq_broker::admin::Stats) -> Totals {
         channels_opened: stats.channels_opened,
         channels_closed: stats.channels_closed,
         queues_declared: stats.queues_declared,
+        queues_created: stats.queues_created,
         queues_deleted: stats.queues_deleted,
         auth_failures: stats.auth_failures,
     }

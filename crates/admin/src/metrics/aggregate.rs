@@ -84,7 +84,9 @@ fn totals(totals: &Totals, out: &mut Exposition) {
         ("anymq_messages_in_total", "Messages taken from publishers.", totals.published),
         ("anymq_messages_out_total", "Messages delivered.", totals.delivered),
         ("anymq_messages_routed_total", "Messages that reached a queue.", totals.routed),
+        ("anymq_messages_confirmed_total", "Messages confirmed to publishers.", totals.confirmed),
         ("anymq_messages_unroutable_total", "Messages that reached no queue.", totals.unroutable),
+        ("anymq_messages_returned_total", "Of those, sent back to publishers.", totals.returned),
         ("anymq_messages_acked_total", "Messages acknowledged.", totals.acked),
         ("anymq_redeliveries_total", "Messages delivered again.", totals.redelivered),
         ("anymq_auth_failures_total", "Logins refused.", totals.auth_failures),
@@ -168,7 +170,12 @@ fn rabbitmq_totals(totals: &Totals, out: &mut Exposition) {
         ("rabbitmq_global_messages_delivered_total", totals.delivered),
         ("rabbitmq_global_messages_redelivered_total", totals.redelivered),
         ("rabbitmq_global_messages_acknowledged_total", totals.acked),
-        ("rabbitmq_global_messages_unroutable_dropped_total", totals.unroutable),
+        ("rabbitmq_global_messages_confirmed_total", totals.confirmed),
+        (
+            "rabbitmq_global_messages_unroutable_dropped_total",
+            totals.unroutable.saturating_sub(totals.returned),
+        ),
+        ("rabbitmq_global_messages_unroutable_returned_total", totals.returned),
     ];
     for (name, value) in by_protocol {
         out.family(name, Counter, "As in RabbitMQ.");
@@ -184,6 +191,7 @@ fn rabbitmq_totals(totals: &Totals, out: &mut Exposition) {
         ("rabbitmq_channels_opened_total", totals.channels_opened),
         ("rabbitmq_channels_closed_total", totals.channels_closed),
         ("rabbitmq_queues_declared_total", totals.queues_declared),
+        ("rabbitmq_queues_created_total", totals.queues_created),
         ("rabbitmq_queues_deleted_total", totals.queues_deleted),
     ];
     for (name, value) in dead {

@@ -104,6 +104,7 @@ impl Cx<'_> {
         result?;
         if let Some(confirms) = &mut channel.confirms {
             let seq = confirms.assign();
+            channel.batch.messages.confirms = true;
             if is_first {
                 channel.batch.first_seq = seq;
             }
@@ -120,9 +121,10 @@ fn append(
 ) -> Result<()> {
     let start = messages.chunk.len();
     let head = write(&mut messages.chunk)?;
-    if mandatory {
-        copies.keep(messages.items.len(), &messages.chunk[start..]);
-    }
     messages.push(start, head.extra_keys);
+    if mandatory && let Some(item) = messages.items.last_mut() {
+        item.mandatory = true;
+        copies.keep(messages.items.len() - 1, &messages.chunk[start..]);
+    }
     Ok(())
 }

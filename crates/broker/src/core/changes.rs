@@ -117,8 +117,8 @@ impl Core {
         if let Some(router) = self.routers.get_mut(&def.vhost) {
             router.queue_put(&def.name, def.id);
         }
-        self.stats.queues_declared += 1;
         if let Some(fx) = fx {
+            self.stats.queues_created += 1;
             self.watch_idle(fx, def.id);
         }
     }

@@ -197,6 +197,10 @@ impl Core {
     }
 
     fn fetch_now(&mut self, fx: &mut Fx<'_>, id: QueueId, consumer: ConsumerId, wait_ms: u64) -> Fetched {
+        let has_ready = self.queues.get(&id).is_some_and(|q| q.ready > 0);
+        if !has_ready && wait_ms == 0 {
+            return Fetched::Empty;
+        }
         loop {
             match self.pick(id, 1, fx.now) {
                 Pick::Run(run) => {
@@ -209,6 +213,11 @@ impl Core {
                 Pick::Load(number) => {
                     self.request_load(fx, id, number);
                     self.wait(fx, id, consumer, wait_ms.max(LOAD_WAIT_MS));
+                    if wait_ms == 0
+                        && let Some(queue) = self.queues.get_mut(&id)
+                    {
+                        queue.views_mut().hasty.push(consumer);
+                    }
                     return Fetched::Later;
                 }
                 Pick::Nothing if wait_ms > 0 => {
@@ -242,6 +251,15 @@ impl Core {
     pub(crate) fn answer_fetch(&mut self, fx: &mut Fx<'_>, id: QueueId, consumer: ConsumerId, run: Run) {
         let delivery = self.deliver(fx, id, consumer, run);
         self.end_fetch(fx, id, consumer, delivery);
+    }
+
+    /// Nothing is being read for a queue: fetches that waited for that, and got nothing, hear that there is nothing.
+    pub(crate) fn end_hasty(&mut self, fx: &mut Fx<'_>, id: QueueId) {
+        let Some(queue) = self.queues.get_mut(&id).filter(|q| !q.loading) else { return };
+        let Some(views) = queue.views.as_deref_mut().filter(|v| !v.hasty.is_empty()) else { return };
+        for consumer in std::mem::take(&mut views.hasty) {
+            self.end_fetch(fx, id, consumer, None);
+        }
     }
 
     /// A fetch ends with a message, or without one because it waited long enough.

@@ -65,7 +65,7 @@ impl Core {
             published.taken += 1;
             if !reached {
                 published.unroutable.push(index as u32);
-                self.stats.unroutable(1);
+                self.stats.unroutable(item.mandatory);
             }
             if targets.as_slice().is_empty() {
                 // Unroutable, or handed straight to a reply address: not to be taken for the next message's route.
@@ -94,6 +94,9 @@ impl Core {
         }
         self.flush(fx, &chunk, &mut gathered, &targets);
         self.stats.published(published.taken as u64);
+        if batch.confirms {
+            self.stats.confirmed += (published.taken - published.rejected.len()) as u64;
+        }
         if let Some(session) = self.sessions.get_mut(&session) {
             session.published += published.taken as u64;
         }
@@ -280,7 +283,7 @@ impl Core {
             let q = core.queues.get(&id)?;
             let s = &q.settings;
             let full = s.max_length.is_some_and(|max| q.ready + 1 > max)
-                || s.max_length_bytes.is_some_and(|max| q.ready_bytes + record.body.len() as u64 > max);
+                || s.max_length_bytes.is_some_and(|max| q.bounded_bytes() + record.body.len() as u64 > max);
             (full && s.overflow != Overflow::DropHead).then_some(s.overflow)
         };
         over(self)?;
@@ -300,7 +303,7 @@ impl Core {
                 q.settings.overflow == Overflow::DropHead
                     && q.kind != Kind::Stream
                     && (q.settings.max_length.is_some_and(|max| q.ready > max)
-                        || q.settings.max_length_bytes.is_some_and(|max| q.ready_bytes > max))
+                        || q.settings.max_length_bytes.is_some_and(|max| q.bounded_bytes() > max))
             })
         };
         if !bounded(self) {

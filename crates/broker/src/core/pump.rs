@@ -55,6 +55,7 @@ impl Core {
                 }
             }
         }
+        self.end_hasty(fx, id);
         self.watch_head(fx, id);
         self.mark_seen(fx, id);
     }

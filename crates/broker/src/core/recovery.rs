@@ -84,6 +84,9 @@ impl Core {
                 let (id, due) = (queue.id, r.varint()? == 1);
                 for (offset, at) in read_pairs(&mut r)? {
                     let what = if due { What::Due(offset) } else { What::Expire(offset) };
+                    if due {
+                        queue.delay(offset, Millis(at));
+                    }
                     self.wheel.add(Entry { at: Millis(at), queue: id, what });
                 }
             }
@@ -136,6 +139,9 @@ impl Core {
                 && let Some(record) = Record::parse(rest)
             {
                 let (expires, due) = (record.expires.map(|at| (at, What::Expire(offset))), record.due.map(|at| (at, What::Due(offset))));
+                if let Some(at) = record.due {
+                    queue.delay(offset, at);
+                }
                 for (at, what) in expires.into_iter().chain(due) {
                     self.wheel.add(Entry { at, queue: id, what });
                 }

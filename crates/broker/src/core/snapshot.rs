@@ -108,20 +108,17 @@ impl Core {
         let mut timers: FastMap<QueueId, (Vec<(u64, u64)>, Vec<(u64, u64)>)> = FastMap::default();
         for entry in self.wheel.iter() {
             let Some(queue) = self.queues.get(&entry.queue).filter(|q| q.durable) else { continue };
-            let (offset, expire) = match entry.what {
-                What::Expire(offset) => (offset, true),
-                What::Due(offset) => (offset, false),
-                _ => continue,
-            };
-            if queue.is_settled(offset) || !queue.is_lasting(offset) {
-                continue;
+            let What::Expire(offset) = entry.what else { continue };
+            if !queue.is_settled(offset) && queue.is_lasting(offset) {
+                timers.entry(entry.queue).or_default().0.push((offset, entry.at.0));
             }
-            let lists = timers.entry(entry.queue).or_default();
-            if expire { lists.0.push((offset, entry.at.0)) } else { lists.1.push((offset, entry.at.0)) }
         }
-        for (expire, due) in timers.values_mut() {
-            expire.sort_unstable();
-            due.sort_unstable();
+        timers.values_mut().for_each(|(expire, _)| expire.sort_unstable());
+        for queue in self.queues.values().filter(|q| q.durable) {
+            // Those that came due too: the wheel brings them into line again.
+            let Some(views) = queue.views().filter(|v| !v.due.is_empty()) else { continue };
+            let lasting = views.due.iter().filter(|&(&offset, _)| queue.is_lasting(offset)).map(|(&offset, at)| (offset, at.0));
+            timers.entry(queue.id).or_default().1.extend(lasting);
         }
         timers
     }

@@ -7,8 +7,12 @@ use super::deadletter::Reason;
 pub struct Stats {
     /// Messages taken from publishers.
     pub published: u64,
+    /// Messages whose publisher asked to be told, and is told, that they were taken.
+    pub confirmed: u64,
     /// Messages that reached no queue.
     pub unroutable: u64,
+    /// Of those, sent back because they were mandatory.
+    pub returned: u64,
     /// Messages handed to consumers.
     pub delivered: u64,
     /// Of those, handed out before.
@@ -39,8 +43,10 @@ pub struct Stats {
     pub channels_opened: u64,
     /// Channels closed.
     pub channels_closed: u64,
-    /// Queues declared.
+    /// Declarations of queues that succeeded, of those that existed too.
     pub queues_declared: u64,
+    /// Queues that came to be.
+    pub queues_created: u64,
     /// Queues deleted.
     pub queues_deleted: u64,
     /// Consumers that came.
@@ -56,8 +62,9 @@ impl Stats {
         self.published += n;
     }
 
-    pub(crate) fn unroutable(&mut self, n: u64) {
-        self.unroutable += n;
+    pub(crate) fn unroutable(&mut self, mandatory: bool) {
+        self.unroutable += 1;
+        self.returned += u64::from(mandatory);
     }
 
     pub(crate) fn delivered(&mut self, n: u64, again: bool) {

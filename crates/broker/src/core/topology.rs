@@ -179,6 +179,7 @@ impl Core {
                 Inequivalent::Locked { .. } => locked(&name, &vhost_name),
                 _ => Error::conflict(e.to_string()),
             })?;
+            self.stats.queues_declared += 1;
             return Ok(self.declared(fx, id, &name));
         }
         if !d.name.is_empty() {
@@ -202,6 +203,7 @@ impl Core {
             args: equivalence::kept_args(d.args),
         };
         self.change(fx, Change::QueuePut(queue))?;
+        self.stats.queues_declared += 1;
         if d.exclusive
             && let Some(state) = self.sessions.get_mut(&session)
         {
@@ -271,7 +273,8 @@ impl Core {
         if if_empty && queue.ready > 0 {
             return Err(Error::in_use(format!("queue '{name}' in vhost '{vhost_name}' not empty")));
         }
-        let messages = queue.ready;
+        // What a stream keeps belongs to nobody, so it does not count.
+        let messages = if queue.kind == Kind::Stream { 0 } else { queue.ready };
         self.remove_queue(fx, id);
         Ok(messages)
     }
@@ -300,7 +303,7 @@ impl Core {
             _ => hashbrown::HashSet::new(),
         };
         let Some(queue) = self.queues.get_mut(&id) else { return 0 };
-        let bytes = queue.ready_bytes;
+        let bytes = queue.bounded_bytes();
         let (count, ranges) = queue.take_all_ready(|offset| delayed.contains(&offset));
         for (i, (start, end)) in ranges.into_iter().enumerate() {
             self.settle_range(fx, id, start, end, if i == 0 { bytes } else { 0 });

@@ -10,6 +10,7 @@
 //! ```
 
 pub(crate) mod consumers;
+mod delay;
 pub(crate) mod extent;
 pub(crate) mod lease;
 pub(crate) mod pick;
@@ -54,8 +55,12 @@ pub(crate) struct Views {
     pub(crate) dedup: Option<Dedup>,
     /// Delayed messages that came due: the offset that was next at that moment, and theirs.
     pub(crate) matured: VecDeque<(u64, u64)>,
+    /// When messages with a delay come due, or came; until they are settled.
+    pub(crate) due: BTreeMap<u64, Millis>,
     /// Failed deliveries per message, where they count.
     pub(crate) attempts: BTreeMap<u64, u32>,
+    /// Fetches that wait for the disk only, not for a message.
+    pub(crate) hasty: Vec<anymq_types::ConsumerId>,
     /// Messages to dead-letter or drop once their record has been read, and why.
     pub(crate) dying: Vec<(u64, crate::core::deadletter::Reason)>,
 }
@@ -96,9 +101,12 @@ pub(crate) struct Queue {
     pub(crate) returned: Returned,
     pub(crate) leases: FastMap<u64, Lease>,
     pub(crate) ready: u64,
+    /// Body bytes of the messages that are neither settled nor leased, delayed ones too.
     pub(crate) ready_bytes: u64,
     pub(crate) unacked_bytes: u64,
     pub(crate) delayed: u64,
+    /// Of `ready_bytes`, those of messages delayed since the process started.
+    pub(crate) delayed_bytes: u64,
     /// Offsets below may have been seen by a consumer before the last restart.
     pub(crate) seen_before: u64,
     /// Offsets below are known to the journal as seen.
@@ -166,6 +174,7 @@ impl Queue {
             ready_bytes: 0,
             unacked_bytes: 0,
             delayed: 0,
+            delayed_bytes: 0,
             seen_before: 0,
             marked: 0,
             reserved: 0,
@@ -291,8 +300,9 @@ impl Queue {
         }
         if let Some(at) = record.due {
             self.ready -= 1;
-            self.ready_bytes -= record.body.len() as u64;
+            self.delayed_bytes += record.body.len() as u64;
             self.delayed += 1;
+            self.delay(offset, at);
             timers.push((at, crate::wheel::What::Due(offset)));
         } else if let Some(priorities) = self.views.as_mut().and_then(|v| v.priorities.as_mut()) {
             let level = priorities.level(record.priority);
@@ -308,19 +318,6 @@ impl Queue {
     /// Messages that are neither settled nor leased nor delayed, plus those leased.
     pub(crate) fn unacked(&self) -> u64 {
         self.leases.len() as u64
-    }
-
-    /// A delayed message came due. False if it is settled already.
-    pub(crate) fn mature(&mut self, offset: u64) -> bool {
-        if self.is_settled(offset) || self.leases.contains_key(&offset) {
-            return false;
-        }
-        let next = self.stream.next;
-        self.delayed = self.delayed.saturating_sub(1);
-        self.ready += 1;
-        self.ready_bytes += self.record(offset).ok().and_then(|r| record::body_len(&r)).unwrap_or(0) as u64;
-        self.views_mut().matured.push_back((next, offset));
-        true
     }
 
     /// The record of `offset` if it is in memory; else the number of the extent to load.
@@ -350,19 +347,6 @@ impl Queue {
             }
         };
         Record::parse(&records).map(|r| r.timestamp)
-    }
-
-    /// A ready or delayed message is taken out of line, wherever it stands; the caller settles it. Lists it stands in find it
-    /// settled when they come to it.
-    pub(crate) fn forget_ready(&mut self, offset: u64, record: &[u8]) {
-        let came_due = |v: &Views| v.attempts.contains_key(&offset) || v.matured.iter().any(|&(_, o)| o == offset);
-        let delayed = record::attrs(record) & DUE != 0 && !self.views().is_some_and(came_due);
-        if delayed && self.delayed > 0 {
-            self.delayed -= 1;
-            return;
-        }
-        self.ready -= 1;
-        self.ready_bytes -= record::body_len(record).unwrap_or(0) as u64;
     }
 
     /// Puts loaded records into extent `number`, if they are what it stands for.

@@ -51,12 +51,12 @@ impl Queue {
             match step {
                 Step::Run(run, body_bytes) => {
                     self.ready -= run.count as u64;
-                    self.ready_bytes -= body_bytes;
+                    self.ready_bytes = self.ready_bytes.saturating_sub(body_bytes);
                     return Pick::Run(run);
                 }
                 Step::Expired(run) => {
                     self.ready -= 1;
-                    self.ready_bytes -= record::body_len(&run.records).unwrap_or(0) as u64;
+                    self.ready_bytes = self.ready_bytes.saturating_sub(record::body_len(&run.records).unwrap_or(0) as u64);
                     return Pick::Expired(run);
                 }
                 Step::Load(number) => return Pick::Load(number),

@@ -2,6 +2,7 @@
 
 use anymq_types::record::{self, Record};
 
+use super::delay::remove_range;
 use super::extent::Place;
 use super::lease::Lease;
 use super::segments::SegmentUse;
@@ -29,10 +30,9 @@ impl Queue {
         } else {
             self.settled.insert(start, end);
         }
-        if let Some(views) = self.views.as_deref_mut()
-            && !views.attempts.is_empty()
-        {
-            views.attempts.retain(|&o, _| !(start..end).contains(&o));
+        if let Some(views) = self.views.as_deref_mut() {
+            remove_range(&mut views.attempts, start, end);
+            remove_range(&mut views.due, start, end);
         }
         self.drop_ghosts();
         lasting
@@ -169,7 +169,7 @@ impl Queue {
             offset = if end == settled_from { end } else { end + 1 };
         }
         let count = std::mem::take(&mut self.ready);
-        self.ready_bytes = 0;
+        self.ready_bytes = self.delayed_bytes;
         match &mut self.returned {
             Returned::ByOffset(set) => set.clear(),
             Returned::InOrder(list) => list.clear(),
