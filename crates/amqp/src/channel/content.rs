@@ -9,6 +9,8 @@ use crate::wire::methods::basic;
 /// Room made for a body before it has arrived, in bytes: a client that announces much and sends little costs little.
 const RESERVE_MAX: usize = 64 << 10;
 
+const NO_BODY: &str = "expected content body, got non content body frame instead";
+
 /// What a channel has of a message so far.
 #[derive(Debug)]
 pub(crate) enum Content {
@@ -66,11 +68,10 @@ impl Assembly {
     pub(crate) fn add(&mut self, piece: &[u8]) -> Result<bool> {
         let missing = self.missing();
         if piece.len() > missing {
-            return Err(AmqpError::new(
-                crate::wire::ReplyCode::FRAME_ERROR,
-                "content body frame exceeds remaining content size",
-            )
-            .at(basic::Publish::CLASS_ID, basic::Publish::METHOD_ID));
+            // The body was complete before this frame's end: what follows is no body to RabbitMQ.
+            return Err(
+                AmqpError::unexpected_frame(NO_BODY).at(basic::Publish::CLASS_ID, basic::Publish::METHOD_ID)
+            );
         }
         self.record.extend_from_slice(piece);
         Ok(piece.len() == missing)
@@ -84,7 +85,7 @@ impl Content {
             Content::Method(_) => {
                 "expected content header for class 60, got non content header frame instead"
             }
-            Content::Body(_) => "expected content body, got non content body frame instead",
+            Content::Body(_) => NO_BODY,
         };
         AmqpError::unexpected_frame(text).at(basic::Publish::CLASS_ID, basic::Publish::METHOD_ID)
     }

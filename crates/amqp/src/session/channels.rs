@@ -50,7 +50,9 @@ impl Session {
 
     /// Lets the hall know how many channels there are; it may find them too many.
     fn tell_channels(&self) -> Result<()> {
-        self.hall.set_channels(u32::try_from(self.channels.len()).unwrap_or(u32::MAX)).map_err(AmqpError::from)
+        self.hall
+            .set_channels(u32::try_from(self.channels.len()).unwrap_or(u32::MAX))
+            .map_err(AmqpError::from)
     }
 
     /// Sends `channel.close`; hard errors go on to the connection.

@@ -11,6 +11,9 @@ const HASH_PROPERTIES: [&str; 3] = ["correlation_id", "message_id", "timestamp"]
 /// An exchange declaration that is refused. `Display` is RabbitMQ's text; the AMQP code is always 406.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidExchange {
+    /// No type is given.
+    #[error("invalid exchange type ''")]
+    NoType,
     /// Nobody knows the type.
     #[error("unknown exchange type '{0}'")]
     UnknownType(String),
@@ -45,7 +48,10 @@ pub enum InvalidExchange {
 
 /// Reads the type's name.
 pub fn kind(name: &str) -> Result<ExchangeKind, InvalidExchange> {
-    ExchangeKind::parse(name).ok_or_else(|| InvalidExchange::UnknownType(name.to_owned()))
+    ExchangeKind::parse(name).ok_or_else(|| match name {
+        "" => InvalidExchange::NoType,
+        _ => InvalidExchange::UnknownType(name.to_owned()),
+    })
 }
 
 /// Checks the arguments of an exchange that does not exist yet.
@@ -137,5 +143,6 @@ mod tests {
             assert_eq!(error.as_deref(), expected, "{entries:?}");
         }
         assert_eq!(kind("bogus").unwrap_err().to_string(), "unknown exchange type 'bogus'");
+        assert_eq!(kind("").unwrap_err().to_string(), "invalid exchange type ''");
     }
 }

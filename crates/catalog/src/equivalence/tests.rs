@@ -172,11 +172,15 @@ fn exchanges_are_compared() {
 }
 
 #[test]
-fn the_type_is_listed_as_an_argument_and_kept_apart() {
+fn a_type_that_is_not_classic_is_listed_as_an_argument_and_kept_apart() {
     let declared = table(&[("x-queue-type", "classic".into()), ("x-expires", Value::I32(5))]);
     let kept = kept_args(&declared);
     assert_eq!(kept.table(), &table(&[("x-expires", Value::I32(5))]));
-    let listed = listed_args(&Queue { args: kept, ..queue(&[]) });
-    assert_eq!(listed.get("x-queue-type").and_then(Value::as_str), Some("classic"));
+    for (kind, expected) in
+        [(QueueKind::Classic, None), (QueueKind::Quorum, Some("quorum")), (QueueKind::Stream, Some("stream"))]
+    {
+        let listed = listed_args(&Queue { args: kept.clone(), kind, ..queue(&[]) });
+        assert_eq!(listed.get("x-queue-type").and_then(Value::as_str), expected);
+    }
     assert!(kept_args(&table(&[("x-queue-type", "classic".into())])).is_empty());
 }

@@ -79,7 +79,11 @@ async fn frames_out_of_turn_close_the_connection() {
             505,
             "UNEXPECTED_FRAME - expected content body, got non content body frame instead",
         ),
-        (&[&publish, header, body], 501, "FRAME_ERROR - content body frame exceeds remaining content size"),
+        (
+            &[&publish, header, body],
+            505,
+            "UNEXPECTED_FRAME - expected content body, got non content body frame instead",
+        ),
     ];
     for (pieces, code, text) in cases {
         let mut client = house.channel().await;
