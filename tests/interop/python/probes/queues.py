@@ -74,7 +74,7 @@ PROBES = [
     Probe(f"queue.redeclare.{flag}-{word}", "1.3 redeclare", [declare("$q", **first), declare("$q", **second)])
     for flag in FLAGS for word, first, second in [("added", {}, {flag: True}), ("removed", {flag: True}, {})]
 ] + [
-    Probe(f"queue.expiration.{index}", "1.3 message TTL", [queue(), publish(expiration=text), sync(), count()]) for index, text in enumerate(EXPIRATIONS)
+    Probe(f"queue.expiration.{index}", "1.3 message TTL", [queue(), publish(expiration=text), sync(), until(0.05), count()]) for index, text in enumerate(EXPIRATIONS)
 ] + [
     Probe("queue.declare-ok", "1.3 passive", [declare("$q"), *bodies("abc"), count("$q", 3), declare("$q"), consume("$q"), deliveries(3), declare("$q", passive=True)]),
     Probe("queue.server-named", "1.3 server-named", [python(server_named)]),
