@@ -84,7 +84,9 @@ impl Broker {
         let mut rng = seed.map_or_else(Rng::from_entropy, Rng::new);
         let mut core = Core::new(config.clone(), epoch.0, rng.next_u64());
         let log = Log::open(disk.clone(), log, &mut core)?;
-        core.recovered(epoch.0);
+        // Nothing to replay: the snapshot was the last thing a broker did that stopped in order.
+        let in_order = log.recovered().frames == 0;
+        core.recovered(epoch.0, in_order);
         let mut key = [0; 32];
         rng.fill(&mut key);
         let auth = Authenticator::new(

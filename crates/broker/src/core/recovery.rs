@@ -215,7 +215,7 @@ impl Core {
     }
 
     /// The journal has been read: counts what it came to, and starts from there.
-    pub(crate) fn recovered(&mut self, now: Millis) {
+    pub(crate) fn recovered(&mut self, now: Millis, in_order: bool) {
         let mut delayed: hashbrown::HashMap<QueueId, u64> = hashbrown::HashMap::new();
         for entry in self.wheel.iter() {
             if let (What::Due(offset), Some(queue)) = (entry.what, self.queues.get(&entry.queue))
@@ -226,6 +226,9 @@ impl Core {
         }
         for queue in self.queues.values_mut() {
             queue.recovered(delayed.get(&queue.id).copied().unwrap_or(0), now, &mut self.segments);
+            if !in_order && queue.has_own_order() {
+                queue.seen_before = queue.stream.next;
+            }
         }
         self.live = true;
     }

@@ -181,13 +181,11 @@ fn snapshot_views(queue: &Queue, out: &mut Chunks) {
         entries.sort_unstable();
         pairs(out, PRIORITIES, &entries);
     }
-    if queue.counts_attempts() {
-        let mut entries: Vec<_> = views.attempts.iter().map(|(&o, &n)| (o, n as u64)).filter(|&(o, _)| queue.is_lasting(o)).collect();
-        entries.extend(queue.leases.iter().filter(|(o, l)| l.attempts > 0 && queue.is_lasting(**o)).map(|(&o, l)| (o, l.attempts as u64)));
-        entries.sort_unstable();
-        entries.dedup_by_key(|e| e.0);
-        pairs(out, ATTEMPTS, &entries);
-    }
+    let mut entries: Vec<_> = views.attempts.iter().map(|(&o, &n)| (o, n as u64)).filter(|&(o, _)| queue.is_lasting(o)).collect();
+    entries.extend(queue.leases.iter().filter(|(o, l)| l.attempts > 0 && queue.is_lasting(**o)).map(|(&o, l)| (o, l.attempts as u64)));
+    entries.sort_unstable();
+    entries.dedup_by_key(|e| e.0);
+    pairs(out, ATTEMPTS, &entries);
     if let Some(dedup) = &views.dedup {
         let entries = dedup.entries();
         for part in entries.chunks(ITEM_ENTRIES) {
