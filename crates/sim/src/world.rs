@@ -160,7 +160,8 @@ impl World {
             batch.chunk.extend_from_slice(&id.to_le_bytes());
             batch.chunk.resize(batch.chunk.len() + padding, b'x');
             batch.push(start, None);
-            ids.push((id, persistent));
+            // A quorum queue keeps whatever it is given.
+            ids.push((id, persistent || queue == "quorum"));
         }
         let published = self.session().publish(&mut batch);
         let stored = published.commit.map_or(Sure::Yes, Sure::At);
