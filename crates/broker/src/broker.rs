@@ -60,7 +60,10 @@ pub(crate) struct Inner {
     /// Wall clock and monotonic clock at the start: the broker's time never jumps.
     epoch: (Millis, Duration),
     timer: Mutex<Millis>,
+    /// Wakes the timer thread, and no other: an appointment it does not hear of is late.
     timer_changed: Condvar,
+    /// Wakes the housekeeping thread.
+    house_called: Condvar,
     pub(crate) stopping: AtomicBool,
     pub(crate) snapshot_at: AtomicU64,
     /// The core's alarms, for doors that ask at every wake: bit 0 memory, bit 1 disk.
@@ -107,6 +110,7 @@ impl Broker {
             epoch,
             timer: Mutex::new(Millis(u64::MAX)),
             timer_changed: Condvar::new(),
+            house_called: Condvar::new(),
             stopping: AtomicBool::new(false),
             snapshot_at: AtomicU64::new(start),
             alarms: AtomicU8::new(0),
@@ -120,7 +124,11 @@ impl Broker {
     }
 
     /// Fills a new data directory.
-    fn bootstrap(&self, default_user: Option<(String, String, String)>, rng: &mut Rng) -> std::result::Result<(), StartError> {
+    fn bootstrap(
+        &self,
+        default_user: Option<(String, String, String)>,
+        rng: &mut Rng,
+    ) -> std::result::Result<(), StartError> {
         if self.inner.core.lock().catalog.vhosts().next().is_some() {
             return Ok(());
         }
@@ -135,10 +143,20 @@ impl Broker {
                 changes.push(Change::VhostPut(anymq_catalog::Vhost::new(id, vhost.as_str())));
             }
             let id = if vhost == "/" { anymq_types::VhostId(1) } else { anymq_types::VhostId(2) };
-            changes.push(Change::UserPut(User { name: user.as_str().into(), password: hash, tags, limits: Default::default() }));
-            changes.push(Change::PermissionPut(Permission { user: user.as_str().into(), vhost: id, grant: Permissions::full() }));
+            changes.push(Change::UserPut(User {
+                name: user.as_str().into(),
+                password: hash,
+                tags,
+                limits: Default::default(),
+            }));
+            changes.push(Change::PermissionPut(Permission {
+                user: user.as_str().into(),
+                vhost: id,
+                grant: Permissions::full(),
+            }));
         }
-        let (result, end) = self.inner.with(|core, fx| changes.into_iter().try_for_each(|c| core.change(fx, c)));
+        let (result, end) =
+            self.inner.with(|core, fx| changes.into_iter().try_for_each(|c| core.change(fx, c)));
         result.map_err(|e| StartError::DefaultUser(e.to_string()))?;
         if let Some(end) = end {
             self.inner.log.wait_committed(end).map_err(|e| StartError::DefaultUser(e.to_string()))?;
@@ -150,7 +168,10 @@ impl Broker {
         let timer = self.clone();
         let house = self.clone();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-            std::thread::Builder::new().name(name.into()).spawn(run).expect("a thread can be started at start-up")
+            std::thread::Builder::new()
+                .name(name.into())
+                .spawn(run)
+                .expect("a thread can be started at start-up")
         };
         spawn("anymq-timer", Box::new(move || timer.inner.run_timer()));
         spawn("anymq-house", Box::new(move || house.inner.run_house()));
@@ -244,6 +265,7 @@ impl Broker {
     pub fn close(&self) -> std::result::Result<(), String> {
         self.inner.stopping.store(true, Ordering::SeqCst);
         self.inner.timer_changed.notify_all();
+        self.inner.house_called.notify_all();
         let snapshot = self.inner.take_snapshot();
         self.inner.log.close().map_err(|e| e.to_string())?;
         snapshot
@@ -262,7 +284,10 @@ impl Inner {
     }
 
     /// Runs one operation on the core, then carries its effects out. The position after its last journal frame, if it wrote any.
-    pub(crate) fn with<T>(self: &Arc<Self>, operation: impl FnOnce(&mut Core, &mut Fx<'_>) -> T) -> (T, Option<Position>) {
+    pub(crate) fn with<T>(
+        self: &Arc<Self>,
+        operation: impl FnOnce(&mut Core, &mut Fx<'_>) -> T,
+    ) -> (T, Option<Position>) {
         let mut core = self.core.lock();
         let mut fx = Fx::new(&self.log, self.now());
         let value = operation(&mut core, &mut fx);
@@ -281,7 +306,11 @@ impl Inner {
     fn carry_out(self: &Arc<Self>, after: After) {
         for load in after.loads {
             let inner = self.clone();
-            self.log.read_async(load.at, load.bytes, Box::new(move |span| inner.loaded(load, span.map_err(|e| e.to_string()))));
+            self.log.read_async(
+                load.at,
+                load.bytes,
+                Box::new(move |span| inner.loaded(load, span.map_err(|e| e.to_string()))),
+            );
         }
         after.wakes.iter().for_each(|outbox| outbox.wake());
         after.signals.iter().for_each(|outbox| outbox.signal());
@@ -301,10 +330,12 @@ impl Inner {
 
     fn run_timer(self: &Arc<Self>) {
         while !self.stopping.load(Ordering::SeqCst) {
+            // Whoever makes an appointment from here on leaves it there, and it is not overwritten.
+            *self.timer.lock() = Millis(u64::MAX);
             self.with(|core, fx| core.tick(fx));
-            let next = self.core.lock().wheel.next();
+            let next = self.core.lock().wheel.next().unwrap_or(Millis(u64::MAX));
             let mut timer = self.timer.lock();
-            *timer = next.unwrap_or(Millis(u64::MAX));
+            *timer = timer.min(next);
             let wait = timer.0.saturating_sub(self.now().0).min(1_000);
             if wait > 0 && !self.stopping.load(Ordering::SeqCst) {
                 self.timer_changed.wait_for(&mut timer, Duration::from_millis(wait));
@@ -316,7 +347,7 @@ impl Inner {
         while !self.stopping.load(Ordering::SeqCst) {
             self.housekeep();
             let mut idle = self.timer.lock();
-            self.timer_changed.wait_for(&mut idle, Duration::from_millis(200));
+            self.house_called.wait_for(&mut idle, Duration::from_millis(200));
         }
     }
 }
