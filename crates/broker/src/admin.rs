@@ -211,7 +211,9 @@ impl Broker {
             let Some(q) = core.queues.get(&c.queue) else { continue };
             let vhost = core.catalog.vhost_by_id(q.vhost).map(|v| v.name.clone()).unwrap_or_default();
             let active = !q.settings.single_active_consumer
-                || q.consumers.active().is_some_and(|id| core.consumers.get(id.0).is_some_and(|a| a.token == c.token && a.session == c.session));
+                || q.consumers.active().is_some_and(|id| {
+                    core.consumers.get(id.0).is_some_and(|a| a.token == c.token && a.session == c.session)
+                });
             list.push(ConsumerStatus {
                 vhost,
                 queue: q.name.clone(),
@@ -258,8 +260,10 @@ impl Broker {
     /// Totals.
     pub fn totals(&self) -> Totals {
         let core = self.inner.core.lock();
-        let (ready, unacked, delayed) =
-            core.queues.values().fold((0, 0, 0), |(r, u, d), q| (r + q.ready, u + q.unacked(), d + q.delayed));
+        let (ready, unacked, delayed) = core
+            .queues
+            .values()
+            .fold((0, 0, 0), |(r, u, d), q| (r + q.ready, u + q.unacked(), d + q.delayed));
         Totals {
             stats: core.stats,
             connections: core.sessions.len() as u64,
@@ -297,7 +301,8 @@ impl Broker {
     /// # Errors
     /// The first that cannot be made; those before it are.
     pub fn change_all(&self, changes: Vec<Change>) -> Result<Done<()>> {
-        let (result, commit) = self.inner.with(|core, fx| changes.into_iter().try_for_each(|c| core.change(fx, c)));
+        let (result, commit) =
+            self.inner.with(|core, fx| changes.into_iter().try_for_each(|c| core.change(fx, c)));
         result.map(|value| Done { value, commit })
     }
 

@@ -25,11 +25,19 @@ impl Broker {
     ///
     /// # Errors
     /// [`crate::ErrorKind::NotFound`] if there is no such queue, [`crate::ErrorKind::Corrupt`] if stored messages do not verify.
-    pub fn browse(&self, vhost: &str, queue: &str, offset: Option<u64>, count: usize) -> Result<Vec<Browsed>> {
+    pub fn browse(
+        &self,
+        vhost: &str,
+        queue: &str,
+        offset: Option<u64>,
+        count: usize,
+    ) -> Result<Vec<Browsed>> {
         let mut found = Vec::new();
         let mut at = offset;
         while found.len() < count {
-            let Some((part, next)) = self.browse_extent(vhost, queue, at, count - found.len())? else { break };
+            let Some((part, next)) = self.browse_extent(vhost, queue, at, count - found.len())? else {
+                break;
+            };
             found.extend(part);
             at = Some(next);
         }
@@ -37,7 +45,13 @@ impl Broker {
     }
 
     /// Messages of one extent from `offset` on, and the offset after it; `None` at the end.
-    fn browse_extent(&self, vhost: &str, queue: &str, offset: Option<u64>, count: usize) -> Result<Option<(Vec<Browsed>, u64)>> {
+    fn browse_extent(
+        &self,
+        vhost: &str,
+        queue: &str,
+        offset: Option<u64>,
+        count: usize,
+    ) -> Result<Option<(Vec<Browsed>, u64)>> {
         let id = self.queue_id(vhost, queue)?;
         let (base, end, data, at, span) = {
             let core = self.inner.core.lock();
@@ -60,7 +74,12 @@ impl Broker {
             rest = &rest[record.bytes.len()..];
             let wanted = at >= from && (offset.is_some() || !q.is_settled(at));
             if wanted && found.len() < count {
-                found.push(Browsed { offset: at, record: records.slice_ref(record.bytes), settled: q.is_settled(at), leased: q.leases.contains_key(&at) });
+                found.push(Browsed {
+                    offset: at,
+                    record: records.slice_ref(record.bytes),
+                    settled: q.is_settled(at),
+                    leased: q.leases.contains_key(&at),
+                });
             }
             at += 1;
             if found.len() == count {
@@ -71,7 +90,11 @@ impl Broker {
     }
 
     fn read_records(&self, id: QueueId, at: Position, span: u32) -> Result<Bytes> {
-        let bytes = self.inner.log.read(at, span).map_err(|e| Error::new(crate::ErrorKind::Corrupt, e.to_string()))?;
+        let bytes = self
+            .inner
+            .log
+            .read(at, span)
+            .map_err(|e| Error::new(crate::ErrorKind::Corrupt, e.to_string()))?;
         let mut records = Vec::new();
         for frame in self.inner.log.frames(at, &bytes) {
             let frame = frame.map_err(|e| Error::new(crate::ErrorKind::Corrupt, e.to_string()))?;

@@ -30,7 +30,8 @@ impl Inner {
         let full = !matches!(self.log.health(), Health::Ok);
         let free = self.disk.free_space().unwrap_or(u64::MAX);
         let mark = memory_mark(self.config.memory_high_watermark.0);
-        let alarms = Alarms { memory: resident_bytes() > mark, disk: full || free < self.config.disk_free_limit.0 };
+        let alarms =
+            Alarms { memory: resident_bytes() > mark, disk: full || free < self.config.disk_free_limit.0 };
         let changed = {
             let core = self.core.lock();
             core.alarms != alarms
@@ -66,7 +67,15 @@ impl Inner {
         segments
             .iter()
             .filter(|s| s.class == anymq_log::Class::Journal && s.id >= last.segment())
-            .map(|s| if s.id == last.segment() { s.bytes.saturating_sub(last.offset() as u64) } else { s.bytes })
+            .map(
+                |s| {
+                    if s.id == last.segment() {
+                        s.bytes.saturating_sub(last.offset() as u64)
+                    } else {
+                        s.bytes
+                    }
+                },
+            )
             .sum()
     }
 
@@ -123,13 +132,20 @@ impl Inner {
         }
     }
 
-    fn copy_class(self: &Arc<Self>, class: anymq_log::Class, survivors: &[&Survivor]) -> Result<usize, String> {
+    fn copy_class(
+        self: &Arc<Self>,
+        class: anymq_log::Class,
+        survivors: &[&Survivor],
+    ) -> Result<usize, String> {
         let mut archive = self.log.archive(class).map_err(|e| e.to_string())?;
         let mut moves = Vec::new();
         for survivor in survivors {
             let span = self.log.read(survivor.at, survivor.span).map_err(|e| e.to_string())?;
-            let parts: Vec<_> =
-                self.log.frames(survivor.at, &span).filter_map(|f| part_of(&f.ok()?, survivor.queue, &span)).collect();
+            let parts: Vec<_> = self
+                .log
+                .frames(survivor.at, &span)
+                .filter_map(|f| part_of(&f.ok()?, survivor.queue, &span))
+                .collect();
             let mut pieces = Vec::new();
             for (base, count, body) in pieces_of(survivor, &parts) {
                 let at = archive.append(COPY_KIND, 0, &body).map_err(|e| e.to_string())?;
@@ -162,6 +178,9 @@ fn memory_mark(configured: u64) -> u64 {
         .lines()
         .find_map(|l| l.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
         .map_or(u64::MAX / 10, |kib| kib * 1024);
-    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|s| s.trim().parse().ok()).unwrap_or(u64::MAX);
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max")
+        .ok()
+        .and_then(|s| s.trim().parse().ok())
+        .unwrap_or(u64::MAX);
     total.min(limit) / 10 * 6
 }

@@ -76,7 +76,12 @@ pub(crate) struct Append<'a> {
 }
 
 impl<'a> Append<'a> {
-    pub(crate) fn write(targets: impl ExactSizeIterator<Item = (QueueId, u64)>, count: u32, records: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn write(
+        targets: impl ExactSizeIterator<Item = (QueueId, u64)>,
+        count: u32,
+        records: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         out.reserve(records.len() + 16 + 12 * targets.len());
         put_varint(out, targets.len() as u64);
         for (queue, base) in targets {

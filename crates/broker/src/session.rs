@@ -8,8 +8,8 @@ use std::sync::Arc;
 use anymq_types::{ConnectionId, ConsumerId, Position};
 
 use crate::api::{
-    Alarms, Bind, Bounds, Connect, DeclareExchange, DeclareQueue, Done, Fetch, Fetched, HolderId, Outcome, PublishBatch,
-    Published, QueueDeclared, Settled, Subscribe, Transaction,
+    Alarms, Bind, Bounds, Connect, DeclareExchange, DeclareQueue, Done, Fetch, Fetched, HolderId, Outcome,
+    PublishBatch, Published, QueueDeclared, Settled, Subscribe, Transaction,
 };
 use crate::broker::{Broker, Inner};
 use crate::core::access::SessionAccess;
@@ -42,18 +42,29 @@ impl Session {
             .ok_or_else(|| Error::not_allowed(format!("vhost {} not found", connect.vhost)))?;
         let user: Arc<str> = connect.principal.user.as_str().into();
         let refused = || format!("access to vhost '{}' refused for user '{user}'", vhost.name);
-        let access = core.catalog.access(&user, vhost.id, None).ok().flatten().ok_or_else(|| Error::not_allowed(refused()))?;
-        let (of_vhost, of_user) = core.sessions.values().fold((0u32, 0u32), |(v, u), s| (v + u32::from(s.vhost == vhost.id), u + u32::from(s.user == user)));
+        let access = core
+            .catalog
+            .access(&user, vhost.id, None)
+            .ok()
+            .flatten()
+            .ok_or_else(|| Error::not_allowed(refused()))?;
+        let (of_vhost, of_user) = core.sessions.values().fold((0u32, 0u32), |(v, u), s| {
+            (v + u32::from(s.vhost == vhost.id), u + u32::from(s.user == user))
+        });
         if let Some(limit) = vhost.limits.max_connections.filter(|&limit| of_vhost >= limit) {
             return Err(Error::not_allowed(format!("{}: connection limit ({limit}) is reached", refused())));
         }
         let user_limit = core.catalog.user(&user).and_then(|u| u.limits.max_connections);
         if let Some(limit) = user_limit.filter(|&limit| of_user >= limit) {
-            return Err(Error::not_allowed(format!("connection refused for user '{user}': user connection limit ({limit}) is reached")));
+            return Err(Error::not_allowed(format!(
+                "connection refused for user '{user}': user connection limit ({limit}) is reached"
+            )));
         }
         let node_limit = broker.inner.config.connections_max;
         if node_limit > 0 && core.sessions.len() >= node_limit as usize {
-            return Err(Error::not_allowed(format!("connection refused: node connection limit ({node_limit}) is reached")));
+            return Err(Error::not_allowed(format!(
+                "connection refused: node connection limit ({node_limit}) is reached"
+            )));
         }
         let id = ConnectionId(core.next_connection);
         core.next_connection += 1;
@@ -117,7 +128,10 @@ impl Session {
 
     /// The time, and sizes a door needs.
     pub fn bounds(&self) -> Bounds {
-        Bounds { message_bytes_max: self.broker.inner.config.message_size_max.as_usize(), now: self.broker.now() }
+        Bounds {
+            message_bytes_max: self.broker.inner.config.message_size_max.as_usize(),
+            now: self.broker.now(),
+        }
     }
 
     /// Who is connected.
@@ -262,9 +276,14 @@ impl Session {
     pub fn open_reply_address(&self, token: u64) -> Result<String> {
         self.with(|core, _| {
             let (high, low) = (core.next_random(), core.next_random());
-            let state = core.sessions.get_mut(&self.id).ok_or_else(|| Error::unavailable("the connection is closing"))?;
+            let state = core
+                .sessions
+                .get_mut(&self.id)
+                .ok_or_else(|| Error::unavailable("the connection is closing"))?;
             if state.reply_addresses.len() >= REPLY_ADDRESSES_MAX {
-                return Err(Error::exhausted(format!("more than {REPLY_ADDRESSES_MAX} reply consumers on one connection")));
+                return Err(Error::exhausted(format!(
+                    "more than {REPLY_ADDRESSES_MAX} reply consumers on one connection"
+                )));
             }
             let suffix = random_name(high, low);
             state.reply_addresses.push(suffix.as_str().into());
@@ -353,7 +372,8 @@ impl Core {
     /// A connection is gone: its leases return in order, its consumers and exclusive queues go.
     fn close_session(&mut self, fx: &mut Fx<'_>, id: ConnectionId) {
         let Some(state) = self.sessions.get(&id) else { return };
-        let (holders, queues, channels) = (state.holders.clone(), state.exclusive_queues.clone(), state.channels);
+        let (holders, queues, channels) =
+            (state.holders.clone(), state.exclusive_queues.clone(), state.channels);
         for holder in holders {
             self.close_holder(fx, holder);
         }

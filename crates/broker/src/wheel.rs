@@ -51,7 +51,13 @@ impl Wheel {
     /// A wheel that stands at `now`.
     pub(crate) fn new(now: Millis) -> Self {
         let level = || (0..SLOTS).map(|_| Vec::new()).collect();
-        Wheel { now: now.0, levels: (0..LEVELS).map(|_| level()).collect(), counts: [0; LEVELS], #[cfg(test)] len: 0 }
+        Wheel {
+            now: now.0,
+            levels: (0..LEVELS).map(|_| level()).collect(),
+            counts: [0; LEVELS],
+            #[cfg(test)]
+            len: 0,
+        }
     }
 
     #[cfg(test)]
@@ -168,7 +174,8 @@ mod tests {
         };
         let start = 1_700_000_000_000;
         let mut wheel = Wheel::new(Millis(start));
-        let mut wanted: Vec<u64> = (0..5_000).map(|i| start + next() % [300, 70_000, 20_000_000, 9_000_000_000][i % 4]).collect();
+        let mut wanted: Vec<u64> =
+            (0..5_000).map(|i| start + next() % [300, 70_000, 20_000_000, 9_000_000_000][i % 4]).collect();
         wanted.iter().for_each(|&at| wheel.add(entry(at)));
         wanted.sort_unstable();
         let (mut now, mut seen) = (start, Vec::new());

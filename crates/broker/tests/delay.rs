@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anymq_broker::{
-    Broker, Connect, DeclareQueue, Delivery, Event, Fetch, Fetched, HolderId, Options, Outcome, Principal, PublishBatch, Session, Settled,
+    Broker, Connect, DeclareQueue, Delivery, Event, Fetch, Fetched, HolderId, Options, Outcome, Principal,
+    PublishBatch, Session, Settled,
 };
 use anymq_runtime::{FaultDisk, ManualClock};
 use anymq_types::Millis;
@@ -24,7 +25,12 @@ struct House {
 
 impl House {
     fn open(disk: &FaultDisk, clock: &Arc<ManualClock>) -> House {
-        let log = anymq_log::Config { threads: false, seed: Some(1), clock: clock.clone(), ..anymq_log::Config::default() };
+        let log = anymq_log::Config {
+            threads: false,
+            seed: Some(1),
+            clock: clock.clone(),
+            ..anymq_log::Config::default()
+        };
         let broker = Broker::open(Options {
             config: anymq_broker::Config::default(),
             log,
@@ -49,7 +55,14 @@ impl House {
             })
             .expect("the user may connect");
         let args = Table::new();
-        let declare = DeclareQueue { name: QUEUE, passive: false, durable: true, exclusive: false, auto_delete: false, args: &args };
+        let declare = DeclareQueue {
+            name: QUEUE,
+            passive: false,
+            durable: true,
+            exclusive: false,
+            auto_delete: false,
+            args: &args,
+        };
         session.declare_queue(declare).expect("the queue is declared");
         let holder = session.open_holder(0);
         House { broker, session, holder, clock: clock.clone() }
@@ -58,7 +71,14 @@ impl House {
     fn publish(&self, body: &str, delay: Duration) {
         let now = self.session.bounds().now;
         let due = (!delay.is_zero()).then(|| Millis(now.0 + delay.as_millis() as u64));
-        let head = RecordHead { persistent: true, timestamp: now, due, routing_key: QUEUE.as_bytes(), props: &[0, 0], ..RecordHead::default() };
+        let head = RecordHead {
+            persistent: true,
+            timestamp: now,
+            due,
+            routing_key: QUEUE.as_bytes(),
+            props: &[0, 0],
+            ..RecordHead::default()
+        };
         let mut batch = PublishBatch::default();
         head.write(body.len(), &mut batch.chunk);
         batch.chunk.extend_from_slice(body.as_bytes());
@@ -81,7 +101,8 @@ impl House {
             Fetched::Empty => return None,
             Fetched::Later => self.read_from_disk()?,
         };
-        let body = Records::new(&delivery.records).map(|r| String::from_utf8_lossy(r.body).into_owned()).collect();
+        let body =
+            Records::new(&delivery.records).map(|r| String::from_utf8_lossy(r.body).into_owned()).collect();
         Some((body, Settled { queue: delivery.queue, offset: delivery.first }))
     }
 
@@ -157,7 +178,8 @@ fn a_delayed_message_comes_after_a_restart() {
                 assert_eq!(house.fetch(), None, "its time has not come");
             }
             house.pass(DELAY);
-            let (body, lease) = house.fetch().unwrap_or_else(|| panic!("{before:?}, snapshot {with_snapshot}: it is lost"));
+            let (body, lease) =
+                house.fetch().unwrap_or_else(|| panic!("{before:?}, snapshot {with_snapshot}: it is lost"));
             assert_eq!(body, "late");
             house.session.settle(house.holder, Outcome::Ack, &[lease]);
             house.publish("next", Duration::ZERO);

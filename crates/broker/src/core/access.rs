@@ -43,7 +43,11 @@ impl SessionAccess {
     /// Whether the user may publish to an exchange with a routing key.
     pub(crate) fn check_publish(&mut self, exchange: &str, key: &[u8]) -> Result<()> {
         if !(self.has_last && self.last_write == exchange) {
-            self.check(Action::Write, "exchange", if exchange.is_empty() { "amq.default" } else { exchange })?;
+            self.check(
+                Action::Write,
+                "exchange",
+                if exchange.is_empty() { "amq.default" } else { exchange },
+            )?;
             self.last_write.clear();
             self.last_write.push_str(exchange);
             self.has_last = true;
@@ -69,14 +73,16 @@ impl SessionAccess {
 impl Core {
     /// The queue of that name in the session's vhost, if the session may do `action` to it and nobody else owns it.
     pub(crate) fn queue_for(&self, session: ConnectionId, name: &str, action: Action) -> Result<QueueId> {
-        let state = self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
+        let state =
+            self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
         state.access.check(action, "queue", name)?;
         self.owned_queue(session, name)
     }
 
     /// The queue of that name in the session's vhost, if nobody else owns it.
     pub(crate) fn owned_queue(&self, session: ConnectionId, name: &str) -> Result<QueueId> {
-        let state = self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
+        let state =
+            self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
         let queue = self.catalog.queue(state.vhost, name).ok_or_else(|| no_queue(name, &state.vhost_name))?;
         match queue.exclusive_owner {
             Some(owner) if owner != session => Err(locked(name, &state.vhost_name)),
@@ -89,7 +95,9 @@ impl Core {
         let mut lost = Vec::new();
         for state in self.sessions.values_mut().filter(|s| &*s.user == user) {
             match self.catalog.access(user, state.vhost, None) {
-                Ok(Some(access)) => state.access = SessionAccess::new(access, state.user.clone(), state.vhost_name.clone()),
+                Ok(Some(access)) => {
+                    state.access = SessionAccess::new(access, state.user.clone(), state.vhost_name.clone())
+                }
                 Ok(None) | Err(_) => lost.push(state.id),
             }
         }

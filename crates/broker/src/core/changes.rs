@@ -57,7 +57,9 @@ impl Core {
             Change::PolicyDelete { vhost, .. } => self.policies_changed(fx, vhost),
             Change::UserDelete { name } => self.close_user(fx, &name, "user is deleted"),
             Change::PermissionPut(p) => self.rights_changed(fx, &p.user),
-            Change::PermissionDelete { user, .. } | Change::TopicPermissionDelete { user, .. } => self.rights_changed(fx, &user),
+            Change::PermissionDelete { user, .. } | Change::TopicPermissionDelete { user, .. } => {
+                self.rights_changed(fx, &user)
+            }
             Change::TopicPermissionPut(p) => self.rights_changed(fx, &p.user),
             Change::Ids(_)
             | Change::UserPut(_)
@@ -80,7 +82,8 @@ impl Core {
     fn vhost_gone(&mut self, fx: Option<&mut Fx<'_>>, id: VhostId) {
         self.routers.remove(&id);
         if let Some(fx) = fx {
-            let gone: Vec<ConnectionId> = self.sessions.values().filter(|s| s.vhost == id).map(|s| s.id).collect();
+            let gone: Vec<ConnectionId> =
+                self.sessions.values().filter(|s| s.vhost == id).map(|s| s.id).collect();
             self.close_sessions(fx, &gone, "vhost is deleted");
         }
     }
@@ -111,7 +114,15 @@ impl Core {
             return;
         }
         let now = fx.as_ref().map_or(self.recovered_at, |fx| fx.now);
-        let mut queue = Queue::new(def.id, def.vhost, def.name.clone(), kind_of(def.kind), def.is_durable(), settings, now);
+        let mut queue = Queue::new(
+            def.id,
+            def.vhost,
+            def.name.clone(),
+            kind_of(def.kind),
+            def.is_durable(),
+            settings,
+            now,
+        );
         queue.stream.replaying = fx.is_none();
         self.queues.insert(def.id, Box::new(queue));
         if let Some(router) = self.routers.get_mut(&def.vhost) {
@@ -151,7 +162,11 @@ impl Core {
                 h.consumers.retain(|&other| other != consumer);
             }
             self.stats.consumers_closed += 1;
-            let event = if c.fetch { Event::Fetched { token: c.token, message: None } } else { Event::Cancelled { token: c.token } };
+            let event = if c.fetch {
+                Event::Fetched { token: c.token, message: None }
+            } else {
+                Event::Cancelled { token: c.token }
+            };
             c.outbox.push(event);
             fx.wake(&c.outbox);
         }
@@ -190,7 +205,8 @@ impl Core {
 
     fn close_user(&mut self, fx: Option<&mut Fx<'_>>, user: &str, why: &str) {
         if let Some(fx) = fx {
-            let gone: Vec<ConnectionId> = self.sessions.values().filter(|s| &*s.user == user).map(|s| s.id).collect();
+            let gone: Vec<ConnectionId> =
+                self.sessions.values().filter(|s| &*s.user == user).map(|s| s.id).collect();
             self.close_sessions(fx, &gone, why);
         }
     }
@@ -219,7 +235,10 @@ impl Core {
                 anymq_catalog::args::queue::Overflow::RejectPublishDlx => Overflow::RejectPublishDlx,
             },
             dead_letter_exchange: resolved.dead_letter_exchange.clone(),
-            dead_letter_routing_key: resolved.dead_letter_routing_key.as_ref().map(|k| k.to_text().as_ref().into()),
+            dead_letter_routing_key: resolved
+                .dead_letter_routing_key
+                .as_ref()
+                .map(|k| k.to_text().as_ref().into()),
             max_priority: resolved.max_priority,
             single_active_consumer: resolved.single_active_consumer,
             delivery_limit: resolved.delivery_limit,
@@ -228,7 +247,10 @@ impl Core {
             dedup_ms: resolved.dedup_window_ms,
             delay_ms: resolved.delay_ms,
             max_age_ms: resolved.max_age_ms,
-            consumer_timeout_ms: resolved.consumer_timeout_ms.or(Some(self.config.consumer_timeout_ms)).filter(|&ms| ms > 0),
+            consumer_timeout_ms: resolved
+                .consumer_timeout_ms
+                .or(Some(self.config.consumer_timeout_ms))
+                .filter(|&ms| ms > 0),
         };
         if let Some(same) = self.recent_settings.iter().find(|s| ***s == settings) {
             return same.clone();

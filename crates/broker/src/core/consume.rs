@@ -53,12 +53,20 @@ impl Core {
     }
 
     /// `basic.consume`.
-    pub(crate) fn subscribe(&mut self, fx: &mut Fx<'_>, session: ConnectionId, s: &Subscribe<'_>) -> Result<ConsumerId> {
+    pub(crate) fn subscribe(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        s: &Subscribe<'_>,
+    ) -> Result<ConsumerId> {
         let id = self.queue_for(session, s.queue, Action::Read)?;
-        let Some(state) = self.sessions.get(&session) else { return Err(Error::unavailable("the connection is closing")) };
+        let Some(state) = self.sessions.get(&session) else {
+            return Err(Error::unavailable("the connection is closing"));
+        };
         let (outbox, vhost) = (state.outbox.clone(), state.vhost_name.clone());
         let queue = self.queues.get_mut(&id).ok_or_else(|| no_queue(s.queue, &vhost))?;
-        let args = consumer::check(catalog_kind(queue.kind), s.queue, &vhost, s.args).map_err(|e| Error::invalid(e.to_string()))?;
+        let args = consumer::check(catalog_kind(queue.kind), s.queue, &vhost, s.args)
+            .map_err(|e| Error::invalid(e.to_string()))?;
         if queue.kind == Kind::Stream {
             self.check_stream_subscribe(id, s, &vhost)?;
         }
@@ -155,12 +163,17 @@ impl Core {
     /// `basic.get`, and receive calls that wait.
     pub(crate) fn fetch(&mut self, fx: &mut Fx<'_>, session: ConnectionId, f: &Fetch<'_>) -> Result<Fetched> {
         let id = self.queue_for(session, f.queue, Action::Read)?;
-        let Some(state) = self.sessions.get(&session) else { return Err(Error::unavailable("the connection is closing")) };
+        let Some(state) = self.sessions.get(&session) else {
+            return Err(Error::unavailable("the connection is closing"));
+        };
         let (outbox, vhost) = (state.outbox.clone(), state.vhost_name.clone());
         let queue = self.queues.get_mut(&id).ok_or_else(|| no_queue(f.queue, &vhost))?;
         match queue.kind {
             Kind::Stream => {
-                return Err(Error::not_implemented(format!("basic.get not supported by stream queues queue '{}' in vhost '{vhost}'", f.queue)));
+                return Err(Error::not_implemented(format!(
+                    "basic.get not supported by stream queues queue '{}' in vhost '{vhost}'",
+                    f.queue
+                )));
             }
             Kind::Quorum if queue.settings.single_active_consumer => {
                 return Err(Error::locked(format!(
@@ -205,7 +218,9 @@ impl Core {
             match self.pick(id, 1, fx.now) {
                 Pick::Run(run) => {
                     return match self.deliver(fx, id, consumer, run) {
-                        Some(delivery) => Fetched::Message(delivery, self.queues.get(&id).map_or(0, |q| q.ready)),
+                        Some(delivery) => {
+                            Fetched::Message(delivery, self.queues.get(&id).map_or(0, |q| q.ready))
+                        }
                         None => Fetched::Empty,
                     };
                 }
@@ -263,7 +278,13 @@ impl Core {
     }
 
     /// A fetch ends with a message, or without one because it waited long enough.
-    pub(crate) fn end_fetch(&mut self, fx: &mut Fx<'_>, id: QueueId, consumer: ConsumerId, delivery: Option<Delivery>) {
+    pub(crate) fn end_fetch(
+        &mut self,
+        fx: &mut Fx<'_>,
+        id: QueueId,
+        consumer: ConsumerId,
+        delivery: Option<Delivery>,
+    ) {
         let left = self.queues.get_mut(&id).map_or(0, |q| {
             q.consumers.remove(consumer);
             q.ready

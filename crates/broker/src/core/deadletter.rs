@@ -90,10 +90,20 @@ impl Core {
             forget_claims(&mut props);
         }
         let cc = extra_keys(&props);
-        let routing_keys: Vec<Vec<u8>> = std::iter::once(record.routing_key.to_vec()).chain(cc.iter().map(|k| k.to_vec())).collect();
+        let routing_keys: Vec<Vec<u8>> =
+            std::iter::once(record.routing_key.to_vec()).chain(cc.iter().map(|k| k.to_vec())).collect();
         let key = new_key.as_deref().map_or(record.routing_key, |k| k.as_bytes());
         let extra = if new_key.is_some() { &[][..] } else { &cc[..] };
-        add_death(&mut props, &Death { queue: &name, reason, exchange: record.exchange, routing_keys: &routing_keys, now: fx.now });
+        add_death(
+            &mut props,
+            &Death {
+                queue: &name,
+                reason,
+                exchange: record.exchange,
+                routing_keys: &routing_keys,
+                now: fx.now,
+            },
+        );
         props.expiration = None;
         let targets = self.dead_letter_targets(vhost, &exchange, key, extra, &props, id, reason);
         if targets.is_empty() {
@@ -104,7 +114,15 @@ impl Core {
             tracing::warn!(queue = %name, "a dead letter's headers are too large; it is dropped");
             return;
         }
-        let head = RecordHead { expires: None, due: None, dead: true, exchange: exchange.as_bytes(), routing_key: key, props: &block, ..record.head() };
+        let head = RecordHead {
+            expires: None,
+            due: None,
+            dead: true,
+            exchange: exchange.as_bytes(),
+            routing_key: key,
+            props: &block,
+            ..record.head()
+        };
         let mut chunk = Vec::with_capacity(head.record_len(record.body.len()));
         head.write(record.body.len(), &mut chunk);
         chunk.extend_from_slice(record.body);
@@ -116,7 +134,16 @@ impl Core {
 
     /// Where a dead letter goes: not into a queue it has been in before without a consumer's refusal in between.
     #[allow(clippy::too_many_arguments)] // Each is one word of the rule; a struct would only rename them.
-    fn dead_letter_targets(&mut self, vhost: anymq_types::VhostId, exchange: &str, key: &[u8], extra: &[Box<[u8]>], props: &Properties, source: QueueId, reason: Reason) -> Vec<QueueId> {
+    fn dead_letter_targets(
+        &mut self,
+        vhost: anymq_types::VhostId,
+        exchange: &str,
+        key: &[u8],
+        extra: &[Box<[u8]>],
+        props: &Properties,
+        source: QueueId,
+        reason: Reason,
+    ) -> Vec<QueueId> {
         let seed = self.next_random();
         let Some(router) = self.routers.get(&vhost) else { return Vec::new() };
         let mut block = Vec::new();
@@ -153,13 +180,17 @@ fn forget_claims(props: &mut Properties) {
 
 /// Keys in the CC header.
 fn extra_keys(props: &Properties) -> Vec<Box<[u8]>> {
-    let Some(Value::Array(keys)) = props.headers.as_ref().and_then(|h| h.get("CC")) else { return Vec::new() };
+    let Some(Value::Array(keys)) = props.headers.as_ref().and_then(|h| h.get("CC")) else {
+        return Vec::new();
+    };
     keys.iter().filter_map(|k| k.as_str()).map(|k| k.as_bytes().into()).collect()
 }
 
 /// Whether a message was in `queue` before and no consumer refused it since: then it would go round for ever.
 fn cycles(props: &Properties, queue: &str) -> bool {
-    let Some(Value::Array(deaths)) = props.headers.as_ref().and_then(|h| h.get("x-death")) else { return false };
+    let Some(Value::Array(deaths)) = props.headers.as_ref().and_then(|h| h.get("x-death")) else {
+        return false;
+    };
     let field = |death: &Value, name: &str| match death {
         Value::Table(t) => t.get(name).and_then(|v| v.as_str().map(str::to_owned)),
         _ => None,

@@ -126,7 +126,10 @@ impl<'a> Fx<'a> {
 
     /// Releases the journal's writer and hands over what is left to do.
     pub(crate) fn finish(self) -> After {
-        debug_assert!(self.settled.is_empty() && self.dirty.is_empty() && self.timers.is_empty(), "effects left behind");
+        debug_assert!(
+            self.settled.is_empty() && self.dirty.is_empty() && self.timers.is_empty(),
+            "effects left behind"
+        );
         drop(self.writer);
         After { wakes: self.wakes, signals: self.signals, loads: self.loads, end: self.end }
     }

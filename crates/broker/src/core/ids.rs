@@ -1,6 +1,5 @@
 //! A slab whose keys are never mistaken for those of an earlier tenant.
 
-
 /// Entries by a 64-bit key: slot in the low half, generation in the high half.
 pub(crate) struct Slab<T> {
     slots: Vec<(u32, Option<T>)>,

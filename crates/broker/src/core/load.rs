@@ -26,7 +26,10 @@ impl Core {
         let mut next = number + 1;
         while let Some(e) = queue.stream.extent(next) {
             let reach = (e.at.0 + e.span as u64).saturating_sub(at.0);
-            let near = e.stored && e.at.segment() == at.segment() && e.at.0 >= end && reach <= READ_AHEAD_BYTES as u64;
+            let near = e.stored
+                && e.at.segment() == at.segment()
+                && e.at.0 >= end
+                && reach <= READ_AHEAD_BYTES as u64;
             if !near || e.data.is_some() || (own + e.own as u64) * 4 < reach {
                 break;
             }
@@ -39,16 +42,26 @@ impl Core {
     }
 
     /// A span has been read: installs the records of the queue that asked, and serves it.
-    pub(crate) fn loaded(&mut self, fx: &mut Fx<'_>, log: &Log, request: &LoadRequest, span: Result<Bytes, String>) {
+    pub(crate) fn loaded(
+        &mut self,
+        fx: &mut Fx<'_>,
+        log: &Log,
+        request: &LoadRequest,
+        span: Result<Bytes, String>,
+    ) {
         let id = request.queue;
         let Some(queue) = self.queues.get_mut(&id) else { return };
         queue.loading = false;
         match span {
             Ok(span) => self.install_span(log, request, &span),
-            Err(why) => tracing::error!(queue = %id, at = %request.at, why, "stored messages could not be read"),
+            Err(why) => {
+                tracing::error!(queue = %id, at = %request.at, why, "stored messages could not be read")
+            }
         }
         // The extent asked for is there now, or it does not verify; unless it was moved or merged meanwhile: then it is asked for again.
-        let same = |e: &crate::queue::extent::Extent| e.at == request.at && e.base == request.base && e.span <= request.bytes;
+        let same = |e: &crate::queue::extent::Extent| {
+            e.at == request.at && e.base == request.base && e.span <= request.bytes
+        };
         let extent = self.queues.get(&id).and_then(|q| q.stream.extent(q.stream.find(request.base)?));
         if extent.is_some_and(|e| same(e) && e.live > 0 && e.data.is_none()) {
             self.isolate(fx, id, request.base);
@@ -81,7 +94,10 @@ impl Core {
                 continue;
             }
             // A merged extent: its chunks one after another.
-            let (start, mut data) = pending.take().filter(|&(start, _)| start == extent_base).unwrap_or((extent_base, BytesMut::new()));
+            let (start, mut data) = pending
+                .take()
+                .filter(|&(start, _)| start == extent_base)
+                .unwrap_or((extent_base, BytesMut::new()));
             data.extend_from_slice(&records);
             if base_at == extent_base + extent_count as u64 {
                 self.with_queue(id, |q, _| q.install(extent_base, data.freeze()));

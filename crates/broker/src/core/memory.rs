@@ -65,7 +65,13 @@ impl Core {
         }
         let resident: Vec<u64> = {
             let first = queue.stream.first_number();
-            queue.stream.extents().enumerate().filter(|(_, e)| e.data.is_some() && e.stored).map(|(i, _)| first + i as u64).collect()
+            queue
+                .stream
+                .extents()
+                .enumerate()
+                .filter(|(_, e)| e.data.is_some() && e.stored)
+                .map(|(i, _)| first + i as u64)
+                .collect()
         };
         for number in resident {
             if self.queues.get(&id).is_none_or(|q| q.resident <= STREAM_TAIL_BYTES) {

@@ -4,6 +4,7 @@
 //! no clock and do no I/O. `Broker` holds the lock around them and carries the effects out.
 
 pub(crate) mod access;
+pub(crate) mod bounded;
 pub(crate) mod changes;
 pub(crate) mod consume;
 pub(crate) mod deadletter;
@@ -187,7 +188,14 @@ impl Core {
     }
 
     /// Settles `start..end` of a queue and has it journaled where needed.
-    pub(crate) fn settle_range(&mut self, fx: &mut Fx<'_>, id: QueueId, start: u64, end: u64, body_bytes: u64) {
+    pub(crate) fn settle_range(
+        &mut self,
+        fx: &mut Fx<'_>,
+        id: QueueId,
+        start: u64,
+        end: u64,
+        body_bytes: u64,
+    ) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         let before = queue.resident;
         if queue.settle_range(start, end, &mut self.segments) && queue.durable {
@@ -198,7 +206,11 @@ impl Core {
     }
 
     /// Runs `change` on a queue and keeps the count of resident bytes right.
-    pub(crate) fn with_queue<T>(&mut self, id: QueueId, change: impl FnOnce(&mut Queue, &mut SegmentUse) -> T) -> Option<T> {
+    pub(crate) fn with_queue<T>(
+        &mut self,
+        id: QueueId,
+        change: impl FnOnce(&mut Queue, &mut SegmentUse) -> T,
+    ) -> Option<T> {
         let queue = self.queues.get_mut(&id)?;
         let before = queue.resident;
         let value = change(queue, &mut self.segments);

@@ -1,19 +1,17 @@
 //! From a publisher into queues.
 
 use anymq_types::props::PropsRef;
-use anymq_types::record::{Record, RecordHead};
-use anymq_types::{ConnectionId, Millis, QueueId};
+use anymq_types::record::Record;
+use anymq_types::{ConnectionId, QueueId};
 use bytes::Bytes;
 
 use super::Core;
-use super::deadletter::Reason;
 use super::fx::Fx;
 use crate::api::{Delivery, Event, PublishBatch, PublishItem, Published};
 use crate::error::{Error, Result};
 use crate::journal::{APPEND, Append};
 use crate::queue::Chunk;
-use crate::queue::pick::Run;
-use crate::queue::settings::{Kind, Overflow};
+use crate::queue::settings::Kind;
 use crate::routing::{Message, Outcome, Targets};
 use crate::wheel::Entry;
 use anymq_types::limits::{CHUNK_BYTES_MAX, CHUNK_MESSAGES_MAX};
@@ -32,9 +30,28 @@ struct Gathered {
     persistent: bool,
 }
 
+impl Gathered {
+    /// Adds the message at `start..end`, if it belongs to the same chunk.
+    fn takes(&mut self, start: usize, end: usize, persistent: bool) -> bool {
+        let fits = self.end == start
+            && self.persistent == persistent
+            && self.count < CHUNK_MESSAGES_MAX
+            && end - self.start <= CHUNK_BYTES_MAX;
+        if fits {
+            (self.end, self.count) = (end, self.count + 1);
+        }
+        fits
+    }
+}
+
 impl Core {
     /// Routes and stores the messages of a batch, in order, up to the first that cannot be taken.
-    pub(crate) fn publish(&mut self, fx: &mut Fx<'_>, session: ConnectionId, batch: &mut PublishBatch) -> Published {
+    pub(crate) fn publish(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        batch: &mut PublishBatch,
+    ) -> Published {
         let chunk = Bytes::from(std::mem::take(&mut batch.chunk));
         let items = std::mem::take(&mut batch.items);
         let mut published = Published::default();
@@ -79,15 +96,7 @@ impl Core {
                 }
                 continue;
             }
-            let fits = gathered.as_ref().is_some_and(|g| {
-                g.end == start
-                    && g.persistent == record.persistent
-                    && g.count < CHUNK_MESSAGES_MAX
-                    && end - g.start <= CHUNK_BYTES_MAX
-            });
-            if fits && let Some(g) = &mut gathered {
-                (g.end, g.count) = (end, g.count + 1);
-            } else {
+            if !gathered.as_mut().is_some_and(|g| g.takes(start, end, record.persistent)) {
                 self.flush(fx, &chunk, &mut gathered, &targets);
                 gathered = Some(Gathered { start, end, count: 1, persistent: record.persistent });
             }
@@ -105,15 +114,27 @@ impl Core {
     }
 
     /// Whether every message of a batch could be taken: access and exchange; nothing is stored.
-    pub(crate) fn check_batch(&mut self, session: ConnectionId, batch: &PublishBatch, from: usize) -> Result<()> {
+    pub(crate) fn check_batch(
+        &mut self,
+        session: ConnectionId,
+        batch: &PublishBatch,
+        from: usize,
+    ) -> Result<()> {
         for item in batch.items.iter().skip(from) {
             let bytes = batch.chunk.get(item.start as usize..item.end as usize);
-            let record = bytes.and_then(Record::parse).ok_or_else(|| Error::invalid("a message could not be read"))?;
-            let Some(state) = self.sessions.get_mut(&session) else { return Err(Error::unavailable("the connection is closing")) };
-            let exchange = std::str::from_utf8(record.exchange).map_err(|_| Error::invalid("exchange name is not UTF-8"))?;
+            let record =
+                bytes.and_then(Record::parse).ok_or_else(|| Error::invalid("a message could not be read"))?;
+            let Some(state) = self.sessions.get_mut(&session) else {
+                return Err(Error::unavailable("the connection is closing"));
+            };
+            let exchange = std::str::from_utf8(record.exchange)
+                .map_err(|_| Error::invalid("exchange name is not UTF-8"))?;
             state.access.check_publish(exchange, record.routing_key)?;
             if !self.routers.get(&state.vhost).is_some_and(|r| r.has_exchange(record.exchange)) {
-                return Err(Error::not_found(format!("no exchange '{exchange}' in vhost '{}'", state.vhost_name)));
+                return Err(Error::not_found(format!(
+                    "no exchange '{exchange}' in vhost '{}'",
+                    state.vhost_name
+                )));
             }
         }
         Ok(())
@@ -123,12 +144,23 @@ impl Core {
         let Some(g) = gathered.take() else { return };
         // A small part of a large read is copied, so that it does not hold the rest in memory.
         let part = g.end - g.start;
-        let records = if part * 4 < chunk.len() { Bytes::copy_from_slice(&chunk[g.start..g.end]) } else { chunk.slice(g.start..g.end) };
+        let records = if part * 4 < chunk.len() {
+            Bytes::copy_from_slice(&chunk[g.start..g.end])
+        } else {
+            chunk.slice(g.start..g.end)
+        };
         self.append(fx, targets.as_slice(), records, g.count, g.persistent);
     }
 
     /// Appends records to every target: one journal frame for all that keep them.
-    pub(crate) fn append(&mut self, fx: &mut Fx<'_>, targets: &[QueueId], records: Bytes, count: u32, persistent: bool) {
+    pub(crate) fn append(
+        &mut self,
+        fx: &mut Fx<'_>,
+        targets: &[QueueId],
+        records: Bytes,
+        count: u32,
+        persistent: bool,
+    ) {
         let lasting: smallvec::SmallVec<[(QueueId, u64); 4]> = targets
             .iter()
             .filter_map(|id| self.queues.get(id))
@@ -175,16 +207,28 @@ impl Core {
     }
 
     /// Finds the queues a message goes to, or why it may not go there.
-    fn route(&mut self, fx: &mut Fx<'_>, session: ConnectionId, record: &Record<'_>, item: &PublishItem, targets: &mut Targets) -> Result<bool> {
+    fn route(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        record: &Record<'_>,
+        item: &PublishItem,
+        targets: &mut Targets,
+    ) -> Result<bool> {
         targets.clear();
         let seed = self.next_random();
-        let Some(state) = self.sessions.get_mut(&session) else { return Err(Error::unavailable("the connection is closing")) };
-        let exchange = std::str::from_utf8(record.exchange).map_err(|_| Error::invalid("exchange name is not UTF-8"))?;
+        let Some(state) = self.sessions.get_mut(&session) else {
+            return Err(Error::unavailable("the connection is closing"));
+        };
+        let exchange =
+            std::str::from_utf8(record.exchange).map_err(|_| Error::invalid("exchange name is not UTF-8"))?;
         state.access.check_publish(exchange, record.routing_key)?;
         if exchange.is_empty() && record.routing_key.starts_with(REPLY_PREFIX.as_bytes()) {
             return self.reply(fx, record);
         }
-        let Some(router) = self.routers.get(&state.vhost) else { return Err(Error::unavailable("the vhost is being deleted")) };
+        let Some(router) = self.routers.get(&state.vhost) else {
+            return Err(Error::unavailable("the vhost is being deleted"));
+        };
         let copies: crate::routing::Copies<'_> = item.extra_keys.iter().flatten().map(|k| &**k).collect();
         let message = Message {
             exchange: record.exchange,
@@ -199,8 +243,12 @@ impl Core {
             Outcome::Routed => Ok(true),
             Outcome::Unroutable => Ok(false),
             Outcome::NoSuchExchange => Err(Error::not_found(refused(format!("no exchange '{exchange}'")))),
-            Outcome::Internal => Err(Error::forbidden(refused(format!("cannot publish to internal exchange '{exchange}'")))),
-            Outcome::TooMany => Err(Error::exhausted(refused(format!("more queues than a message can have are bound to exchange '{exchange}'")))),
+            Outcome::Internal => {
+                Err(Error::forbidden(refused(format!("cannot publish to internal exchange '{exchange}'"))))
+            }
+            Outcome::TooMany => Err(Error::exhausted(refused(format!(
+                "more queues than a message can have are bound to exchange '{exchange}'"
+            )))),
         }
     }
 
@@ -231,122 +279,4 @@ impl Core {
         }
         Ok(false)
     }
-
-    /// Whether any target refuses or drops messages when it is full: those are taken one at a time.
-    fn any_bounded(&self, targets: &[QueueId]) -> bool {
-        targets.iter().filter_map(|id| self.queues.get(id)).any(|q| {
-            q.kind != Kind::Stream
-                && (q.settings.max_length.is_some() || q.settings.max_length_bytes.is_some() || q.settings.dedup_ms.is_some() || q.settings.delay_ms.is_some())
-        })
-    }
-
-    /// Publishes one message to targets of which some have a bound. False if one of them refused it.
-    fn publish_bounded(&mut self, fx: &mut Fx<'_>, bytes: &Bytes, record: &Record<'_>, targets: &Targets) -> bool {
-        let mut accepted: Vec<QueueId> = Vec::new();
-        let mut refused = false;
-        for &id in targets.as_slice() {
-            if self.is_duplicate(fx, id, record) {
-                continue;
-            }
-            match self.refuses(fx, id, record) {
-                None => accepted.push(id),
-                Some(overflow) => {
-                    refused = true;
-                    self.stats.rejected += 1;
-                    if overflow == Overflow::RejectPublishDlx {
-                        let run = Run { first: 0, count: 1, records: bytes.clone(), redelivered: false, attempts: 0 };
-                        self.dead_letter(fx, id, &run, Reason::MaxLength);
-                    }
-                }
-            }
-        }
-        let delay = |core: &Core, id: &QueueId| core.queues.get(id).and_then(|q| q.settings.delay_ms).filter(|&ms| ms > 0 && record.due.is_none());
-        let (delayed, now): (Vec<QueueId>, Vec<QueueId>) = accepted.iter().partition(|id| delay(self, id).is_some());
-        self.append(fx, &now, bytes.clone(), 1, record.persistent);
-        for id in &delayed {
-            let ms = delay(self, id).unwrap_or(0);
-            let head = RecordHead { due: Some(Millis(fx.now.0.saturating_add(ms))), ..record.head() };
-            let mut chunk = Vec::with_capacity(head.record_len(record.body.len()));
-            head.write(record.body.len(), &mut chunk);
-            chunk.extend_from_slice(record.body);
-            self.append(fx, std::slice::from_ref(id), Bytes::from(chunk), 1, record.persistent);
-        }
-        for &id in accepted.iter() {
-            self.enforce_length(fx, id);
-        }
-        !refused
-    }
-
-    /// The overflow policy under which a queue refuses a message now.
-    fn refuses(&mut self, fx: &mut Fx<'_>, id: QueueId, record: &Record<'_>) -> Option<Overflow> {
-        let over = |core: &Core| {
-            let q = core.queues.get(&id)?;
-            let s = &q.settings;
-            let full = s.max_length.is_some_and(|max| q.ready + 1 > max)
-                || s.max_length_bytes.is_some_and(|max| q.bounded_bytes() + record.body.len() as u64 > max);
-            (full && s.overflow != Overflow::DropHead).then_some(s.overflow)
-        };
-        over(self)?;
-        if self.queues.get(&id).is_some_and(|q| q.consumers.any_ready()) {
-            self.pump(fx, id);
-            if self.queues.get(&id).is_some_and(|q| q.ready == 0 && q.consumers.any_ready()) {
-                return None; // Somebody takes it at once: it never counts as ready.
-            }
-        }
-        over(self)
-    }
-
-    /// Drops or dead-letters from the head until a bounded queue is within its bound.
-    pub(crate) fn enforce_length(&mut self, fx: &mut Fx<'_>, id: QueueId) {
-        let bounded = |core: &Core| {
-            core.queues.get(&id).is_some_and(|q| {
-                q.settings.overflow == Overflow::DropHead
-                    && q.kind != Kind::Stream
-                    && (q.settings.max_length.is_some_and(|max| q.ready > max)
-                        || q.settings.max_length_bytes.is_some_and(|max| q.bounded_bytes() > max))
-            })
-        };
-        if !bounded(self) {
-            return;
-        }
-        self.pump(fx, id);
-        while bounded(self) {
-            let picked = self.with_queue(id, |q, _| q.pick(1, fx.now));
-            match picked {
-                Some(crate::queue::pick::Pick::Run(run)) => self.kill(fx, id, &run, Reason::MaxLength),
-                Some(crate::queue::pick::Pick::Expired(run)) => self.kill(fx, id, &run, Reason::Expired),
-                Some(crate::queue::pick::Pick::Load(number)) => {
-                    self.request_load(fx, id, number); // Goes on when the head is in memory.
-                    break;
-                }
-                Some(crate::queue::pick::Pick::Nothing) | None => break,
-            }
-        }
-    }
-
-    /// Whether a queue with a deduplication window has stored this message's key already.
-    fn is_duplicate(&mut self, fx: &Fx<'_>, id: QueueId, record: &Record<'_>) -> bool {
-        let Some(queue) = self.queues.get_mut(&id) else { return false };
-        let next = queue.stream.next;
-        let Some(dedup) = queue.views.as_mut().and_then(|v| v.dedup.as_mut()) else { return false };
-        let Some(key) = dedup_key(record) else { return false };
-        let duplicate = dedup.check(key, next, fx.now.0).is_some();
-        self.stats.duplicates += u64::from(duplicate);
-        duplicate
-    }
-}
-
-/// The key under which a message is stored once within a window: the header `x-deduplication-header`, or `x-idempotency-key`.
-pub(crate) fn dedup_key(record: &Record<'_>) -> Option<u128> {
-    let props = PropsRef::parse(record.props).ok()?;
-    let headers = props.headers()?;
-    let value = headers.get("x-deduplication-header").or_else(|| headers.get("x-idempotency-key"))?;
-    let bytes = value.as_bytes()?;
-    let hash = |seed: u64| {
-        use std::hash::{BuildHasher, Hasher};
-        let mut hasher = foldhash::quality::FixedState::with_seed(seed).build_hasher();
-        hasher.write(bytes);
-        hasher.finish()
-    };
-    Some((hash(1) as u128) << 64 | hash(2) as u128)
 }

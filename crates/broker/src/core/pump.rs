@@ -127,7 +127,13 @@ impl Core {
     }
 
     /// Leases or settles a run for a consumer, and makes its delivery.
-    pub(crate) fn deliver(&mut self, fx: &mut Fx<'_>, id: QueueId, consumer: ConsumerId, run: Run) -> Option<Delivery> {
+    pub(crate) fn deliver(
+        &mut self,
+        fx: &mut Fx<'_>,
+        id: QueueId,
+        consumer: ConsumerId,
+        run: Run,
+    ) -> Option<Delivery> {
         let c = self.consumers.get_mut(consumer.0)?;
         let queue = self.queues.get_mut(&id)?;
         queue.counters.delivered += run.count as u64;
@@ -158,7 +164,9 @@ impl Core {
     }
 
     fn lease_run(&mut self, fx: &mut Fx<'_>, id: QueueId, consumer: ConsumerId, run: &Run) {
-        let (Some(c), Some(queue)) = (self.consumers.get_mut(consumer.0), self.queues.get_mut(&id)) else { return };
+        let (Some(c), Some(queue)) = (self.consumers.get_mut(consumer.0), self.queues.get_mut(&id)) else {
+            return;
+        };
         c.unacked += run.count;
         let (holder_id, limited) = (c.holder, !c.fetch);
         if let Some(holder) = self.holders.get_mut(holder_id.0) {
@@ -174,7 +182,19 @@ impl Core {
             let Some(len) = record::record_len(rest) else { break };
             let bytes = record::body_len(rest).unwrap_or(0) as u32;
             let level = queue.level_of(&rest[..len]);
-            queue.lease(offset, Lease { consumer, holder: holder_id, bytes, attempts: run.attempts, limited, level, deadline }, &rest[..len]);
+            queue.lease(
+                offset,
+                Lease {
+                    consumer,
+                    holder: holder_id,
+                    bytes,
+                    attempts: run.attempts,
+                    limited,
+                    level,
+                    deadline,
+                },
+                &rest[..len],
+            );
             if let Some(at) = deadline {
                 fx.timers.push(Entry { at, queue: id, what: What::Lease(offset) });
             }

@@ -78,7 +78,9 @@ impl Core {
         let mut found = Vec::new();
         for queue in self.queues.values() {
             let class = if queue.kind == Kind::Stream { Class::Stream(queue.id.0) } else { Class::Mixed };
-            for extent in queue.stream.extents().filter(|e| e.stored && e.live > 0 && e.at.segment() == segment) {
+            for extent in
+                queue.stream.extents().filter(|e| e.stored && e.live > 0 && e.at.segment() == segment)
+            {
                 found.push(Survivor {
                     queue: queue.id,
                     class,
@@ -99,7 +101,11 @@ impl Core {
     /// Survivors have been copied and synced: repoints the index and has the journal say so.
     pub(crate) fn moved(&mut self, fx: &mut Fx<'_>, moved: &Moved) {
         let lasting = self.queues.get(&moved.queue).is_some_and(|q| q.is_lasting(moved.start));
-        if self.with_queue(moved.queue, |queue, segments| queue.move_extents(moved, segments)).unwrap_or(false) && lasting {
+        if self
+            .with_queue(moved.queue, |queue, segments| queue.move_extents(moved, segments))
+            .unwrap_or(false)
+            && lasting
+        {
             fx.frame(MOVED, |out| moved.write(out));
         }
     }
@@ -131,7 +137,18 @@ impl Queue {
             let end = piece.base + piece.count as u64;
             let live: u64 = self.unsettled_in(piece.base, end).iter().map(|(s, e)| e - s).sum();
             let (span, at) = (piece.span, piece.at);
-            pieces.push(Extent { base: piece.base, at, count: piece.count, live: live as u32, span, own: span, time_s, stored: true, volatile, data: None });
+            pieces.push(Extent {
+                base: piece.base,
+                at,
+                count: piece.count,
+                live: live as u32,
+                span,
+                own: span,
+                time_s,
+                stored: true,
+                volatile,
+                data: None,
+            });
         }
         for piece in pieces.iter().filter(|p| p.live > 0) {
             segments.retain(piece.at.segment(), piece.own);
@@ -175,7 +192,12 @@ pub(crate) fn pieces_of(survivor: &Survivor, parts: &[(u64, u32, Bytes)]) -> Vec
                 }
             }
             let mut body = Vec::new();
-            Append::write([(survivor.queue, from)].into_iter(), (to - from) as u32, &records[begin..at], &mut body);
+            Append::write(
+                [(survivor.queue, from)].into_iter(),
+                (to - from) as u32,
+                &records[begin..at],
+                &mut body,
+            );
             pieces.push((from, (to - from) as u32, body));
         }
     }

@@ -6,7 +6,10 @@ use anymq_types::{Millis, Position, QueueId};
 
 use super::Core;
 use super::snapshot;
-use crate::journal::{self, APPEND, ATTEMPTS, Append, CATALOG, MARK, MOVED, Reader, SETTLE, SPILL, TRIM, read_pairs, read_ranges};
+use crate::journal::{
+    self, APPEND, ATTEMPTS, Append, CATALOG, MARK, MOVED, Reader, SETTLE, SPILL, TRIM, read_pairs,
+    read_ranges,
+};
 use crate::queue::Queue;
 use crate::queue::extent::Extent;
 use crate::queue::segments::SegmentUse;
@@ -17,7 +20,8 @@ impl Replay for Core {
     fn restore(&mut self, chunk: &[u8]) -> Result<(), ReplayError> {
         for item in snapshot::items(chunk) {
             let (kind, body) = item.ok_or_else(|| ReplayError("a snapshot item is cut short".into()))?;
-            self.restore_item(kind, body).ok_or_else(|| ReplayError(format!("a snapshot item of kind {kind} does not parse")))??;
+            self.restore_item(kind, body)
+                .ok_or_else(|| ReplayError(format!("a snapshot item of kind {kind} does not parse")))??;
         }
         Ok(())
     }
@@ -27,17 +31,27 @@ impl Replay for Core {
             APPEND => self.replay_append(&frame),
             SETTLE => self.replay_settle(frame.body),
             CATALOG => {
-                let change = serde_json::from_slice(frame.body).map_err(|e| ReplayError(format!("catalogue record at {}: {e}", frame.at)))?;
-                return self.replay_change(change).map_err(|e| ReplayError(format!("catalogue record at {}: {e}", frame.at)));
+                let change = serde_json::from_slice(frame.body)
+                    .map_err(|e| ReplayError(format!("catalogue record at {}: {e}", frame.at)))?;
+                return self
+                    .replay_change(change)
+                    .map_err(|e| ReplayError(format!("catalogue record at {}: {e}", frame.at)));
             }
             ATTEMPTS => self.replay_attempts(frame.body),
             MARK => self.replay_mark(frame.body),
             MOVED => self.replay_moved(frame.body),
             TRIM => self.replay_trim(frame.body),
             SPILL => Some(()),
-            other => return Err(ReplayError(format!("frame of unknown kind {other} at {}: written by a newer version", frame.at))),
+            other => {
+                return Err(ReplayError(format!(
+                    "frame of unknown kind {other} at {}: written by a newer version",
+                    frame.at
+                )));
+            }
         };
-        parsed.ok_or_else(|| ReplayError(format!("frame of kind {} at {} does not parse", frame.kind, frame.at)))
+        parsed.ok_or_else(|| {
+            ReplayError(format!("frame of kind {} at {} does not parse", frame.kind, frame.at))
+        })
     }
 }
 
@@ -60,14 +74,28 @@ impl Core {
             snapshot::EXTENTS => {
                 for _ in 0..r.varint()? {
                     let (base, count) = (r.varint()?, u32::try_from(r.varint()?).ok()?);
-                    let at = Position::new(u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
+                    let at =
+                        Position::new(u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
                     let (span, own) = (u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
                     let time_s = u32::try_from(r.varint()?).ok()?;
-                    let extent = Extent { base, at, count, live: count, span, own, time_s, stored: true, volatile: false, data: None };
+                    let extent = Extent {
+                        base,
+                        at,
+                        count,
+                        live: count,
+                        span,
+                        own,
+                        time_s,
+                        stored: true,
+                        volatile: false,
+                        data: None,
+                    };
                     queue.restore_extent(extent);
                 }
             }
-            snapshot::SETTLED => read_ranges(&mut r)?.into_iter().for_each(|(start, end)| queue.settled.insert(start, end)),
+            snapshot::SETTLED => {
+                read_ranges(&mut r)?.into_iter().for_each(|(start, end)| queue.settled.insert(start, end))
+            }
             snapshot::PRIORITIES => {
                 for (level, offset) in read_pairs(&mut r)? {
                     if let Some(p) = queue.views.as_mut().and_then(|v| v.priorities.as_mut()) {
@@ -90,14 +118,7 @@ impl Core {
                     self.wheel.add(Entry { at: Millis(at), queue: id, what });
                 }
             }
-            snapshot::DEDUP => {
-                for _ in 0..r.varint()? {
-                    let (at, offset, high, low) = (r.varint()?, r.varint()?, r.varint()?, r.varint()?);
-                    if let Some(dedup) = queue.views.as_mut().and_then(|v| v.dedup.as_mut()) {
-                        dedup.check((high as u128) << 64 | low as u128, offset, at);
-                    }
-                }
-            }
+            snapshot::DEDUP => queue.restore_dedup(&mut r)?,
             _ => return None,
         }
         Some(Ok(()))
@@ -118,7 +139,18 @@ impl Core {
             }
             queue.skip_to(base);
             let time_s = Record::parse(append.records).map_or(0, |r| (r.timestamp.0 / 1000) as u32);
-            let extent = Extent { base, at: frame.at, count: append.count, live: append.count, span, own: span, time_s, stored: true, volatile: false, data: None };
+            let extent = Extent {
+                base,
+                at: frame.at,
+                count: append.count,
+                live: append.count,
+                span,
+                own: span,
+                time_s,
+                stored: true,
+                volatile: false,
+                data: None,
+            };
             queue.stream.push(extent);
             self.segments.retain(frame.at.segment(), span);
             self.replay_records(id, base, append.records);
@@ -138,7 +170,10 @@ impl Core {
             if (special || prioritised || dedups)
                 && let Some(record) = Record::parse(rest)
             {
-                let (expires, due) = (record.expires.map(|at| (at, What::Expire(offset))), record.due.map(|at| (at, What::Due(offset))));
+                let (expires, due) = (
+                    record.expires.map(|at| (at, What::Expire(offset))),
+                    record.due.map(|at| (at, What::Due(offset))),
+                );
                 if let Some(at) = record.due {
                     queue.delay(offset, at);
                 }
@@ -150,7 +185,7 @@ impl Core {
                         let level = p.level(record.priority);
                         p.push(level, offset);
                     }
-                    if let (Some(d), Some(key)) = (&mut views.dedup, super::publish::dedup_key(&record)) {
+                    if let (Some(d), Some(key)) = (&mut views.dedup, super::bounded::dedup_key(&record)) {
                         d.check(key, offset, record.timestamp.0);
                     }
                 }
@@ -235,6 +270,16 @@ impl Core {
 }
 
 impl Queue {
+    fn restore_dedup(&mut self, r: &mut Reader<'_>) -> Option<()> {
+        for _ in 0..r.varint()? {
+            let (at, offset, high, low) = (r.varint()?, r.varint()?, r.varint()?, r.varint()?);
+            if let Some(dedup) = self.views.as_mut().and_then(|v| v.dedup.as_mut()) {
+                dedup.check((high as u128) << 64 | low as u128, offset, at);
+            }
+        }
+        Some(())
+    }
+
     fn restore_extent(&mut self, extent: Extent) {
         // A gap was messages that were only in memory; below head it does not matter.
         let from = self.stream.next.max(self.head);

@@ -40,7 +40,9 @@ impl Core {
             let Some(lease) = self.end_lease(fx, id, offset, Some(holder)) else { continue };
             acked += 1;
             match &mut run {
-                Some((_, end, bytes)) if *end == offset => (*end, *bytes) = (offset + 1, *bytes + lease.bytes as u64),
+                Some((_, end, bytes)) if *end == offset => {
+                    (*end, *bytes) = (offset + 1, *bytes + lease.bytes as u64)
+                }
                 _ => {
                     if let Some((start, end, bytes)) = run.replace((offset, offset + 1, lease.bytes as u64)) {
                         self.settle_range(fx, id, start, end, bytes);
@@ -66,7 +68,13 @@ impl Core {
     }
 
     /// Gives messages back, in the order given; those that failed too often are dead-lettered instead.
-    pub(crate) fn requeue(&mut self, fx: &mut Fx<'_>, id: QueueId, holder: Option<HolderId>, offsets: &[u64]) {
+    pub(crate) fn requeue(
+        &mut self,
+        fx: &mut Fx<'_>,
+        id: QueueId,
+        holder: Option<HolderId>,
+        offsets: &[u64],
+    ) {
         let mut counted: Vec<(u64, u64)> = Vec::new();
         let mut front: Vec<u64> = Vec::new();
         for &offset in offsets {
@@ -94,7 +102,13 @@ impl Core {
     }
 
     /// Takes a lease away from its holder and consumer. `None` if it is not that holder's, or there is none.
-    pub(crate) fn end_lease(&mut self, fx: &mut Fx<'_>, id: QueueId, offset: u64, holder: Option<HolderId>) -> Option<Lease> {
+    pub(crate) fn end_lease(
+        &mut self,
+        fx: &mut Fx<'_>,
+        id: QueueId,
+        offset: u64,
+        holder: Option<HolderId>,
+    ) -> Option<Lease> {
         let queue = self.queues.get_mut(&id)?;
         if holder.is_some_and(|h| queue.leases.get(&offset).is_none_or(|l| l.holder != h)) {
             return None;
@@ -139,7 +153,8 @@ impl Core {
         let Some(h) = self.holders.get_mut(holder.0) else { return };
         for id in std::mem::take(&mut h.queues) {
             let Some(queue) = self.queues.get(&id) else { continue };
-            let mut offsets: Vec<u64> = queue.leases.iter().filter(|(_, l)| l.holder == holder).map(|(&o, _)| o).collect();
+            let mut offsets: Vec<u64> =
+                queue.leases.iter().filter(|(_, l)| l.holder == holder).map(|(&o, _)| o).collect();
             offsets.sort_unstable();
             self.requeue(fx, id, Some(holder), &offsets);
         }

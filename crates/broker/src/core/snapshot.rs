@@ -117,7 +117,11 @@ impl Core {
         for queue in self.queues.values().filter(|q| q.durable) {
             // Those that came due too: the wheel brings them into line again.
             let Some(views) = queue.views().filter(|v| !v.due.is_empty()) else { continue };
-            let lasting = views.due.iter().filter(|&(&offset, _)| queue.is_lasting(offset)).map(|(&offset, at)| (offset, at.0));
+            let lasting = views
+                .due
+                .iter()
+                .filter(|&(&offset, _)| queue.is_lasting(offset))
+                .map(|(&offset, at)| (offset, at.0));
             timers.entry(queue.id).or_default().1.extend(lasting);
         }
         timers
@@ -148,7 +152,15 @@ fn snapshot_queue(queue: &Queue, out: &mut Chunks) {
             put_varint(o, id);
             put_varint(o, part.len() as u64);
             for e in part {
-                for value in [e.base, e.count as u64, e.at.segment() as u64, e.at.offset() as u64, e.span as u64, e.own as u64, e.time_s as u64] {
+                for value in [
+                    e.base,
+                    e.count as u64,
+                    e.at.segment() as u64,
+                    e.at.offset() as u64,
+                    e.span as u64,
+                    e.own as u64,
+                    e.time_s as u64,
+                ] {
                     put_varint(o, value);
                 }
             }
@@ -177,12 +189,23 @@ fn snapshot_views(queue: &Queue, out: &mut Chunks) {
     };
     if let Some(priorities) = &views.priorities {
         let leased = queue.leases.iter().map(|(&offset, lease)| (lease.level as u64, offset));
-        let mut entries: Vec<_> = priorities.iter().chain(leased).filter(|&(_, o)| !queue.is_settled(o) && queue.is_lasting(o)).collect();
+        let mut entries: Vec<_> = priorities
+            .iter()
+            .chain(leased)
+            .filter(|&(_, o)| !queue.is_settled(o) && queue.is_lasting(o))
+            .collect();
         entries.sort_unstable();
         pairs(out, PRIORITIES, &entries);
     }
-    let mut entries: Vec<_> = views.attempts.iter().map(|(&o, &n)| (o, n as u64)).filter(|&(o, _)| queue.is_lasting(o)).collect();
-    entries.extend(queue.leases.iter().filter(|(o, l)| l.attempts > 0 && queue.is_lasting(**o)).map(|(&o, l)| (o, l.attempts as u64)));
+    let mut entries: Vec<_> =
+        views.attempts.iter().map(|(&o, &n)| (o, n as u64)).filter(|&(o, _)| queue.is_lasting(o)).collect();
+    entries.extend(
+        queue
+            .leases
+            .iter()
+            .filter(|(o, l)| l.attempts > 0 && queue.is_lasting(**o))
+            .map(|(&o, l)| (o, l.attempts as u64)),
+    );
     entries.sort_unstable();
     entries.dedup_by_key(|e| e.0);
     pairs(out, ATTEMPTS, &entries);
@@ -208,4 +231,3 @@ impl Queue {
         self.stream.find(offset).and_then(|n| self.stream.extent(n)).is_some_and(|e| e.stored && !e.volatile)
     }
 }
-

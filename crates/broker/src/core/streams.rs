@@ -37,7 +37,9 @@ impl StreamCursor {
     pub(crate) fn new(queue: &Queue, args: &ConsumerArgs, now: Millis) -> Self {
         let (offset, since) = match args.stream_offset.unwrap_or_default() {
             StreamOffset::First => (queue.stream.first(), None),
-            StreamOffset::Last => (queue.stream.extents().next_back().map_or(queue.stream.next, |e| e.base), None),
+            StreamOffset::Last => {
+                (queue.stream.extents().next_back().map_or(queue.stream.next, |e| e.base), None)
+            }
             StreamOffset::Next => (queue.stream.next, None),
             StreamOffset::Offset(offset) => (offset.max(queue.stream.first()), None),
             StreamOffset::Timestamp(at) => (queue.stream.first(), Some(at)),
@@ -61,7 +63,11 @@ impl StreamCursor {
             return true;
         }
         let props = PropsRef::parse(record.props).ok();
-        let value = props.as_ref().and_then(|p| p.headers()).and_then(|h| h.get("x-stream-filter-value")).and_then(|v| v.as_bytes());
+        let value = props
+            .as_ref()
+            .and_then(|p| p.headers())
+            .and_then(|h| h.get("x-stream-filter-value"))
+            .and_then(|v| v.as_bytes());
         value.map_or(self.match_unfiltered, |v| self.filter.iter().any(|f| f == v))
     }
 }
@@ -76,10 +82,16 @@ impl Core {
     pub(crate) fn check_stream_subscribe(&self, id: QueueId, s: &Subscribe<'_>, vhost: &str) -> Result<()> {
         debug_assert_eq!(self.queues.get(&id).map(|q| q.kind), Some(Kind::Stream));
         if s.auto_ack {
-            return Err(Error::not_implemented(format!("automatic acknowledgement not supported by stream queue '{}' in vhost '{vhost}'", s.queue)));
+            return Err(Error::not_implemented(format!(
+                "automatic acknowledgement not supported by stream queue '{}' in vhost '{vhost}'",
+                s.queue
+            )));
         }
         if s.prefetch == 0 {
-            return Err(Error::invalid(format!("consumer prefetch count is not set for stream queue '{}' in vhost '{vhost}'", s.queue)));
+            return Err(Error::invalid(format!(
+                "consumer prefetch count is not set for stream queue '{}' in vhost '{vhost}'",
+                s.queue
+            )));
         }
         Ok(())
     }
@@ -111,10 +123,14 @@ impl Core {
             if capacity == 0 {
                 return false;
             }
-            let (Some(c), Some(queue)) = (self.consumers.get_mut(consumer.0), self.queues.get(&id)) else { return false };
+            let (Some(c), Some(queue)) = (self.consumers.get_mut(consumer.0), self.queues.get(&id)) else {
+                return false;
+            };
             let Some(cursor) = c.cursor.as_deref_mut() else { return false };
             match next_run(queue, cursor, capacity) {
-                Next::Run { first, count, records } => self.deliver_stream(fx, id, consumer, first, count, records),
+                Next::Run { first, count, records } => {
+                    self.deliver_stream(fx, id, consumer, first, count, records)
+                }
                 Next::Load(number) => {
                     self.request_load(fx, id, number);
                     return true;
@@ -124,8 +140,18 @@ impl Core {
         }
     }
 
-    fn deliver_stream(&mut self, fx: &mut Fx<'_>, id: QueueId, consumer: ConsumerId, first: u64, count: u32, records: Bytes) {
-        let (Some(c), Some(queue)) = (self.consumers.get_mut(consumer.0), self.queues.get_mut(&id)) else { return };
+    fn deliver_stream(
+        &mut self,
+        fx: &mut Fx<'_>,
+        id: QueueId,
+        consumer: ConsumerId,
+        first: u64,
+        count: u32,
+        records: Bytes,
+    ) {
+        let (Some(c), Some(queue)) = (self.consumers.get_mut(consumer.0), self.queues.get_mut(&id)) else {
+            return;
+        };
         c.unacked += count;
         if let Some(h) = self.holders.get_mut(c.holder.0) {
             h.used += count;
@@ -154,7 +180,13 @@ impl Core {
     }
 
     /// Settling a stream's messages gives credit back, whatever the outcome.
-    pub(crate) fn credit_stream(&mut self, fx: &mut Fx<'_>, id: QueueId, holder: HolderId, leases: &[Settled]) {
+    pub(crate) fn credit_stream(
+        &mut self,
+        fx: &mut Fx<'_>,
+        id: QueueId,
+        holder: HolderId,
+        leases: &[Settled],
+    ) {
         let Some(h) = self.holders.get_mut(holder.0) else { return };
         for consumer in h.consumers.clone() {
             let Some(c) = self.consumers.get_mut(consumer.0).filter(|c| c.queue == id) else { continue };
@@ -207,7 +239,9 @@ impl Core {
     /// Has a stream with a maximum age looked at when its oldest chunk reaches it.
     fn watch_age(&mut self, fx: &mut Fx<'_>, id: QueueId) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        let (Some(age), Some(oldest)) = (queue.settings.max_age_ms, queue.stream.extents().next()) else { return };
+        let (Some(age), Some(oldest)) = (queue.settings.max_age_ms, queue.stream.extents().next()) else {
+            return;
+        };
         if queue.head_timer == Millis(0) && queue.stream.extents().len() > 1 {
             let at = Millis(((oldest.time_s as u64 + 1) * 1000 + age).max(fx.now.0) + 1);
             queue.head_timer = at;

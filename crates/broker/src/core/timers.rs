@@ -48,13 +48,23 @@ impl Core {
         match queue.record(offset) {
             Ok(records) => {
                 queue.forget_ready(offset, &records);
-                let run = crate::queue::pick::Run { first: offset, count: 1, records, redelivered: false, attempts: 0 };
+                let run = crate::queue::pick::Run {
+                    first: offset,
+                    count: 1,
+                    records,
+                    redelivered: false,
+                    attempts: 0,
+                };
                 self.kill(fx, id, &run, Reason::Expired);
             }
             Err(Some(number)) => {
                 self.request_load(fx, id, number);
                 // Looked at again once the load is likely done; a consumer may have got it, or found it expired, by then.
-                fx.timers.push(Entry { at: Millis(fx.now.0 + HEAD_RETRY_MS), queue: id, what: What::Expire(offset) });
+                fx.timers.push(Entry {
+                    at: Millis(fx.now.0 + HEAD_RETRY_MS),
+                    queue: id,
+                    what: What::Expire(offset),
+                });
             }
             Err(None) => {}
         }
@@ -62,7 +72,12 @@ impl Core {
 
     /// A lease was held for too long: the message goes back.
     fn lease_deadline(&mut self, fx: &mut Fx<'_>, id: QueueId, offset: u64) {
-        let due = self.queues.get(&id).and_then(|q| q.leases.get(&offset)).and_then(|l| l.deadline).is_some_and(|at| at <= fx.now);
+        let due = self
+            .queues
+            .get(&id)
+            .and_then(|q| q.leases.get(&offset))
+            .and_then(|l| l.deadline)
+            .is_some_and(|at| at <= fx.now);
         if due {
             self.requeue(fx, id, None, &[offset]);
         }
@@ -113,7 +128,11 @@ impl Core {
         if let Some(expires) = queue.settings.expires_ms
             && queue.consumers.is_empty()
         {
-            fx.timers.push(Entry { at: Millis(queue.used.0.saturating_add(expires)), queue: id, what: What::Idle });
+            fx.timers.push(Entry {
+                at: Millis(queue.used.0.saturating_add(expires)),
+                queue: id,
+                what: What::Idle,
+            });
         }
     }
 

@@ -6,7 +6,9 @@ use anymq_auth::Action;
 use anymq_catalog::args::queue::QueueRequest;
 use anymq_catalog::args::{Args, binding, exchange as exchange_args};
 use anymq_catalog::equivalence::{self, ExchangeRequest, Inequivalent};
-use anymq_catalog::{Binding, Change, Destination as Dest, Exchange, ExchangeKind, Queue as QueueDef, RoutingKey};
+use anymq_catalog::{
+    Binding, Change, Destination as Dest, Exchange, ExchangeKind, Queue as QueueDef, RoutingKey,
+};
 use anymq_types::limits::NAME_BYTES_MAX;
 use anymq_types::{ConnectionId, ExchangeId, QueueId, VhostId};
 
@@ -20,17 +22,24 @@ use crate::queue::settings::Kind;
 
 impl Core {
     fn session_vhost(&self, session: ConnectionId) -> Result<(VhostId, Arc<str>)> {
-        let state = self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
+        let state =
+            self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
         Ok((state.vhost, state.vhost_name.clone()))
     }
 
     fn check(&self, session: ConnectionId, action: Action, what: &str, name: &str) -> Result<()> {
-        let state = self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
+        let state =
+            self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
         state.access.check(action, what, name)
     }
 
     /// `exchange.declare`.
-    pub(crate) fn declare_exchange(&mut self, fx: &mut Fx<'_>, session: ConnectionId, d: &DeclareExchange<'_>) -> Result<()> {
+    pub(crate) fn declare_exchange(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        d: &DeclareExchange<'_>,
+    ) -> Result<()> {
         let (vhost, vhost_name) = self.session_vhost(session)?;
         refuse_default(d.name)?;
         if d.passive {
@@ -41,9 +50,16 @@ impl Core {
         }
         let kind = exchange_args::kind(d.kind).map_err(|e| Error::invalid(e.to_string()))?;
         self.check(session, Action::Configure, "exchange", d.name)?;
-        let request = ExchangeRequest { kind, durable: d.durable, auto_delete: d.auto_delete, internal: d.internal, args: d.args };
+        let request = ExchangeRequest {
+            kind,
+            durable: d.durable,
+            auto_delete: d.auto_delete,
+            internal: d.internal,
+            args: d.args,
+        };
         if let Some(existing) = self.catalog.exchange(vhost, d.name) {
-            return equivalence::check_exchange(existing, &request, &vhost_name).map_err(|e| Error::conflict(e.to_string()));
+            return equivalence::check_exchange(existing, &request, &vhost_name)
+                .map_err(|e| Error::conflict(e.to_string()));
         }
         refuse_reserved("exchange", d.name)?;
         exchange_args::check(kind, d.name, &vhost_name, d.args).map_err(|e| Error::invalid(e.to_string()))?;
@@ -66,11 +82,20 @@ impl Core {
     }
 
     /// `exchange.delete`. Deleting what is not there is no error.
-    pub(crate) fn delete_exchange(&mut self, fx: &mut Fx<'_>, session: ConnectionId, name: &str, if_unused: bool) -> Result<()> {
+    pub(crate) fn delete_exchange(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        name: &str,
+        if_unused: bool,
+    ) -> Result<()> {
         let (vhost, vhost_name) = self.session_vhost(session)?;
         refuse_default(name)?;
-        if name.starts_with("amq.") && self.catalog.exchange(vhost, name).is_some_and(|x| x.is_predeclared()) {
-            return Err(Error::forbidden(format!("deletion of system exchange '{name}' in vhost '{vhost_name}' not allowed")));
+        if name.starts_with("amq.") && self.catalog.exchange(vhost, name).is_some_and(|x| x.is_predeclared())
+        {
+            return Err(Error::forbidden(format!(
+                "deletion of system exchange '{name}' in vhost '{vhost_name}' not allowed"
+            )));
         }
         self.check(session, Action::Configure, "exchange", name)?;
         let Some(exchange) = self.catalog.exchange(vhost, name) else { return Ok(()) };
@@ -93,7 +118,8 @@ impl Core {
             .catalog
             .exchange(binding.vhost, b.source)
             .ok_or_else(|| Error::not_found(format!("no exchange '{}' in vhost '{vhost_name}'", b.source)))?;
-        binding::check(exchange.routing_kind(), kind, b.routing_key.as_bytes(), b.args).map_err(|e| Error::invalid(e.to_string()))?;
+        binding::check(exchange.routing_kind(), kind, b.routing_key.as_bytes(), b.args)
+            .map_err(|e| Error::invalid(e.to_string()))?;
         if self.catalog.has_binding(&binding) {
             return Ok(());
         }
@@ -121,7 +147,8 @@ impl Core {
         }
         self.check(session, Action::Write, what, name)?;
         self.check(session, Action::Read, "exchange", b.source)?;
-        let state = self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
+        let state =
+            self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
         if self.catalog.exchange(vhost, b.source).is_some_and(|x| x.kind == ExchangeKind::Topic) {
             state.access.check_topic(Action::Read, b.source, b.routing_key.as_bytes())?;
         }
@@ -145,11 +172,22 @@ impl Core {
             Destination::Queue(name) => Dest::Queue(name.into()),
             Destination::Exchange(name) => Dest::Exchange(name.into()),
         };
-        Ok(Binding { vhost, source: b.source.into(), destination, routing_key: RoutingKey::from(b.routing_key), args: Args::sorted(b.args.clone()) })
+        Ok(Binding {
+            vhost,
+            source: b.source.into(),
+            destination,
+            routing_key: RoutingKey::from(b.routing_key),
+            args: Args::sorted(b.args.clone()),
+        })
     }
 
     /// `queue.declare`.
-    pub(crate) fn declare_queue(&mut self, fx: &mut Fx<'_>, session: ConnectionId, d: &DeclareQueue<'_>) -> Result<QueueDeclared> {
+    pub(crate) fn declare_queue(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        d: &DeclareQueue<'_>,
+    ) -> Result<QueueDeclared> {
         let (vhost, vhost_name) = self.session_vhost(session)?;
         if d.passive {
             let id = match self.catalog.queue(vhost, d.name) {
@@ -215,7 +253,12 @@ impl Core {
     fn check_dead_letter_rights(&self, session: ConnectionId, d: &DeclareQueue<'_>) -> Result<()> {
         if let Some(exchange) = d.args.get("x-dead-letter-exchange").and_then(|v| v.as_str()) {
             self.check(session, Action::Read, "queue", d.name)?;
-            self.check(session, Action::Write, "exchange", if exchange.is_empty() { "amq.default" } else { exchange })?;
+            self.check(
+                session,
+                Action::Write,
+                "exchange",
+                if exchange.is_empty() { "amq.default" } else { exchange },
+            )?;
         }
         Ok(())
     }
@@ -252,7 +295,14 @@ impl Core {
     }
 
     /// `queue.delete`; the messages that were in it. Deleting what is not there is no error.
-    pub(crate) fn delete_queue(&mut self, fx: &mut Fx<'_>, session: ConnectionId, name: &str, if_unused: bool, if_empty: bool) -> Result<u64> {
+    pub(crate) fn delete_queue(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        name: &str,
+        if_unused: bool,
+        if_empty: bool,
+    ) -> Result<u64> {
         let (vhost, vhost_name) = self.session_vhost(session)?;
         self.check(session, Action::Configure, "queue", name)?;
         if self.catalog.queue(vhost, name).is_none() {
@@ -266,7 +316,8 @@ impl Core {
                 "cannot delete queue '{name}' in vhost '{vhost_name}'. queue.delete operations with {flag} flag set are not supported by quorum queues"
             )));
         }
-        let (if_unused, if_empty) = if queue.kind == Kind::Stream { (false, false) } else { (if_unused, if_empty) };
+        let (if_unused, if_empty) =
+            if queue.kind == Kind::Stream { (false, false) } else { (if_unused, if_empty) };
         if if_unused && !queue.consumers.is_empty() {
             return Err(Error::in_use(format!("queue '{name}' in vhost '{vhost_name}' in use")));
         }
@@ -291,7 +342,9 @@ impl Core {
         let id = self.queue_for(session, name, Action::Read)?;
         let (_, vhost_name) = self.session_vhost(session)?;
         if self.queues.get(&id).is_some_and(|q| q.kind == Kind::Stream) {
-            return Err(Error::not_implemented(format!("queue.purge not supported by stream queues queue '{name}' in vhost '{vhost_name}'")));
+            return Err(Error::not_implemented(format!(
+                "queue.purge not supported by stream queues queue '{name}' in vhost '{vhost_name}'"
+            )));
         }
         Ok(self.purge_queue(fx, id))
     }
@@ -324,7 +377,10 @@ fn refuse_reserved(what: &str, name: &str) -> Result<()> {
         return Err(Error::forbidden(format!("{what} name '{name}' contains reserved prefix 'amq.*'")));
     }
     if name.len() > NAME_BYTES_MAX {
-        return Err(Error::invalid(format!("{what} name of {} bytes is longer than {NAME_BYTES_MAX}", name.len())));
+        return Err(Error::invalid(format!(
+            "{what} name of {} bytes is longer than {NAME_BYTES_MAX}",
+            name.len()
+        )));
     }
     Ok(())
 }

@@ -30,7 +30,8 @@ impl Queue {
     /// A ready or delayed message is taken out of line, wherever it stands; the caller settles it. Lists it stands in find it
     /// settled when they come to it.
     pub(crate) fn forget_ready(&mut self, offset: u64, record: &[u8]) {
-        let came_due = |v: &Views| v.attempts.contains_key(&offset) || v.matured.iter().any(|&(_, o)| o == offset);
+        let came_due =
+            |v: &Views| v.attempts.contains_key(&offset) || v.matured.iter().any(|&(_, o)| o == offset);
         let delayed = record::attrs(record) & DUE != 0 && !self.views().is_some_and(came_due);
         let bytes = record::body_len(record).unwrap_or(0) as u64;
         self.ready_bytes = self.ready_bytes.saturating_sub(bytes);

@@ -181,7 +181,12 @@ impl Stream {
 
     /// Appends a chunk; its base must be `next` or later (offsets may be skipped, never reused).
     pub(crate) fn push(&mut self, extent: Extent) {
-        assert!(extent.base >= self.next, "offset {} was given out before (next is {})", extent.base, self.next);
+        assert!(
+            extent.base >= self.next,
+            "offset {} was given out before (next is {})",
+            extent.base,
+            self.next
+        );
         self.next = extent.end();
         self.own += extent.own as u64;
         self.extents.push_back(extent);
@@ -190,7 +195,11 @@ impl Stream {
     /// Joins extent `number` to the one before it where both are only on disk and close together.
     pub(crate) fn merge_back(&mut self, number: u64) {
         let Some(index) = number.checked_sub(self.popped).map(|i| i as usize) else { return };
-        if self.replaying || index == 0 || index >= self.extents.len() || !self.extents[index - 1].can_absorb(&self.extents[index]) {
+        if self.replaying
+            || index == 0
+            || index >= self.extents.len()
+            || !self.extents[index - 1].can_absorb(&self.extents[index])
+        {
             return;
         }
         let next = self.extents.remove(index).expect("index is in range");
@@ -313,7 +322,18 @@ mod tests {
 
     fn stored(base: u64, count: u32, at: u32, span: u32) -> Extent {
         let at = Position::new(1, at);
-        Extent { base, at, count, live: count, span, own: span, time_s: 0, stored: true, volatile: false, data: None }
+        Extent {
+            base,
+            at,
+            count,
+            live: count,
+            span,
+            own: span,
+            time_s: 0,
+            stored: true,
+            volatile: false,
+            data: None,
+        }
     }
 
     #[test]
@@ -376,6 +396,9 @@ mod tests {
         for number in (1..4).rev() {
             stream.merge_back(number);
         }
-        assert_eq!(stream.extents().map(|e| (e.base, e.count, e.live)).collect::<Vec<_>>(), [(0, 2, 0), (2, 2, 2)]);
+        assert_eq!(
+            stream.extents().map(|e| (e.base, e.count, e.live)).collect::<Vec<_>>(),
+            [(0, 2, 0), (2, 2, 2)]
+        );
     }
 }

@@ -35,8 +35,8 @@ use self::lease::Lease;
 use self::ranges::RangeSet;
 use self::segments::SegmentUse;
 use self::settings::{Kind, Settings};
-use crate::routing::FastMap;
 use self::views::{Dedup, Groups, Priorities};
+use crate::routing::FastMap;
 
 /// Offsets to deliver again, before anything fresh.
 #[derive(Debug)]
@@ -148,7 +148,15 @@ impl Chunk<'_> {
 pub(crate) type Appointment = (Millis, crate::wheel::What);
 
 impl Queue {
-    pub(crate) fn new(id: QueueId, vhost: VhostId, name: Arc<str>, kind: Kind, durable: bool, settings: Arc<Settings>, now: Millis) -> Self {
+    pub(crate) fn new(
+        id: QueueId,
+        vhost: VhostId,
+        name: Arc<str>,
+        kind: Kind,
+        durable: bool,
+        settings: Arc<Settings>,
+        now: Millis,
+    ) -> Self {
         let returned = match kind {
             Kind::Quorum => Returned::InOrder(VecDeque::new()),
             Kind::Classic | Kind::Stream => Returned::ByOffset(BTreeSet::new()),
@@ -224,7 +232,13 @@ impl Queue {
     }
 
     /// Appends a chunk at `base`; timers its messages need go to `timers`.
-    pub(crate) fn append(&mut self, base: u64, chunk: Chunk<'_>, segments: &mut SegmentUse, timers: &mut Vec<Appointment>) {
+    pub(crate) fn append(
+        &mut self,
+        base: u64,
+        chunk: Chunk<'_>,
+        segments: &mut SegmentUse,
+        timers: &mut Vec<Appointment>,
+    ) {
         let (at, span) = chunk.stored.unwrap_or((Position::default(), chunk.records.len() as u32));
         if chunk.stored.is_some() {
             segments.retain(at.segment(), span);
@@ -337,7 +351,9 @@ impl Queue {
             Returned::InOrder(list) => list.front().copied(),
         };
         let views = self.views.as_deref();
-        let first = first.or_else(|| views?.matured.front().map(|&(_, o)| o)).or_else(|| views?.priorities.as_ref()?.peek().map(|(_, o)| o));
+        let first = first
+            .or_else(|| views?.matured.front().map(|&(_, o)| o))
+            .or_else(|| views?.priorities.as_ref()?.peek().map(|(_, o)| o));
         let records = match first {
             Some(offset) => self.record(offset).ok()?,
             None => {
@@ -353,7 +369,10 @@ impl Queue {
     pub(crate) fn install(&mut self, base: u64, data: Bytes) -> bool {
         let Some(number) = self.stream.find(base) else { return false };
         let Some(extent) = self.stream.extent_mut(number) else { return false };
-        if extent.base != base || extent.data.is_some() || Records::new(&data).count() != extent.count as usize {
+        if extent.base != base
+            || extent.data.is_some()
+            || Records::new(&data).count() != extent.count as usize
+        {
             return false;
         }
         self.resident += data.len() as u64;

@@ -56,7 +56,8 @@ impl Queue {
                 }
                 Step::Expired(run) => {
                     self.ready -= 1;
-                    self.ready_bytes = self.ready_bytes.saturating_sub(record::body_len(&run.records).unwrap_or(0) as u64);
+                    self.ready_bytes =
+                        self.ready_bytes.saturating_sub(record::body_len(&run.records).unwrap_or(0) as u64);
                     return Pick::Expired(run);
                 }
                 Step::Load(number) => return Pick::Load(number),
@@ -192,7 +193,8 @@ impl Queue {
             limit = limit.min(self.seen_before);
         }
         // After a restart messages that failed before are fresh again: each by itself, with its count.
-        let failed = self.views().and_then(|v| v.attempts.range(self.fresh.offset..).next()).map(|(&o, &n)| (o, n));
+        let failed =
+            self.views().and_then(|v| v.attempts.range(self.fresh.offset..).next()).map(|(&o, &n)| (o, n));
         let attempts = match failed {
             Some((offset, n)) if offset == self.fresh.offset => {
                 limit = limit.min(offset + 1);

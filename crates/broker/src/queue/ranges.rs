@@ -89,7 +89,11 @@ mod tests {
                 model.extend(start..end);
                 let (lo, hi) = (lcg(&mut state) % 300, lcg(&mut state) % 320);
                 if lo < hi {
-                    assert_eq!(set.count_in(lo, hi), model.range(lo..hi).count() as u64, "seed {seed} {lo}..{hi}");
+                    assert_eq!(
+                        set.count_in(lo, hi),
+                        model.range(lo..hi).count() as u64,
+                        "seed {seed} {lo}..{hi}"
+                    );
                 }
             }
             for offset in 0..320 {

@@ -31,7 +31,13 @@ impl Bench {
     fn publish(&mut self, messages: &[(&str, u8, Option<&str>)]) {
         let mut chunk = Vec::new();
         for &(body, priority, group) in messages {
-            let head = RecordHead { persistent: true, priority, timestamp: NOW, group: group.map(|g| g.as_bytes()), ..RecordHead::default() };
+            let head = RecordHead {
+                persistent: true,
+                priority,
+                timestamp: NOW,
+                group: group.map(|g| g.as_bytes()),
+                ..RecordHead::default()
+            };
             head.write(body.len(), &mut chunk);
             chunk.extend_from_slice(body.as_bytes());
         }
@@ -40,7 +46,13 @@ impl Bench {
         let base = self.queue.stream.next;
         let stored = Some((Position::new(1, self.at), records.len() as u32));
         self.at += records.len() as u32;
-        let chunk = Chunk { records: &records, count: messages.len() as u32, data: Some(records.clone()), stored, volatile: false };
+        let chunk = Chunk {
+            records: &records,
+            count: messages.len() as u32,
+            data: Some(records.clone()),
+            stored,
+            volatile: false,
+        };
         self.queue.append(base, chunk, &mut self.segments, &mut Vec::new());
     }
 
@@ -66,7 +78,9 @@ impl Bench {
             }
             Pick::Run(run) => {
                 self.lease(&run);
-                anymq_types::record::Records::new(&run.records).map(|r| (String::from_utf8_lossy(r.body).into_owned(), run.redelivered)).collect()
+                anymq_types::record::Records::new(&run.records)
+                    .map(|r| (String::from_utf8_lossy(r.body).into_owned(), run.redelivered))
+                    .collect()
             }
             Pick::Nothing => Vec::new(),
             other => panic!("{other:?}"),
@@ -76,7 +90,15 @@ impl Bench {
     fn lease(&mut self, run: &Run) {
         for (i, r) in anymq_types::record::Records::new(&run.records).enumerate() {
             let level = self.queue.level_of(r.bytes);
-            let lease = Lease { consumer: ConsumerId(1), holder: HolderId(1), bytes: r.body.len() as u32, attempts: run.attempts, limited: true, level, deadline: None };
+            let lease = Lease {
+                consumer: ConsumerId(1),
+                holder: HolderId(1),
+                bytes: r.body.len() as u32,
+                attempts: run.attempts,
+                limited: true,
+                level,
+                deadline: None,
+            };
             self.queue.lease(run.first + i as u64, lease, r.bytes);
         }
     }
@@ -114,7 +136,9 @@ fn messages_come_out_in_order_and_counts_follow() {
 
 #[test]
 fn classic_queues_requeue_to_the_original_place_quorum_queues_to_the_front() {
-    for (kind, expected) in [(Kind::Classic, ["0", "1", "2", "3", "4"]), (Kind::Quorum, ["1", "0", "3", "2", "4"])] {
+    for (kind, expected) in
+        [(Kind::Classic, ["0", "1", "2", "3", "4"]), (Kind::Quorum, ["1", "0", "3", "2", "4"])]
+    {
         let mut b = Bench::new(kind, Settings::default());
         b.plain(&["0", "1", "2", "3", "4"]);
         assert_eq!(b.take(4).len(), 4);
@@ -226,7 +250,11 @@ fn behaves_like_a_list() {
                 }
                 _ => {}
             }
-            assert_eq!((b.queue.ready, b.queue.unacked()), (ready.len() as u64, leased.len() as u64), "seed {seed}");
+            assert_eq!(
+                (b.queue.ready, b.queue.unacked()),
+                (ready.len() as u64, leased.len() as u64),
+                "seed {seed}"
+            );
         }
         for offset in leased {
             b.ack(offset);

@@ -29,7 +29,11 @@ impl Priorities {
     /// The level of a message's priority: capped at the queue's maximum, then folded evenly.
     pub(crate) fn level(&self, priority: u8) -> usize {
         let priority = priority.min(self.max) as usize;
-        if self.levels.len() == self.max as usize + 1 { priority } else { priority * self.levels.len() / (self.max as usize + 1) }
+        if self.levels.len() == self.max as usize + 1 {
+            priority
+        } else {
+            priority * self.levels.len() / (self.max as usize + 1)
+        }
     }
 
     pub(crate) fn push(&mut self, level: usize, offset: u64) {
@@ -69,7 +73,10 @@ impl Priorities {
 
     /// Every ready offset with its level.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.levels.iter().enumerate().flat_map(|(level, l)| l.returned.iter().chain(&l.fresh).map(move |&o| (level as u64, o)))
+        self.levels
+            .iter()
+            .enumerate()
+            .flat_map(|(level, l)| l.returned.iter().chain(&l.fresh).map(move |&o| (level as u64, o)))
     }
 
     pub(crate) fn clear(&mut self) {
@@ -157,8 +164,11 @@ impl Dedup {
 
     /// Every key with the start of its bucket and the offset it stands for, in order.
     pub(crate) fn entries(&self) -> Vec<(u64, u128, u64)> {
-        let mut entries: Vec<_> =
-            self.buckets.iter().flat_map(|(start, keys)| keys.iter().map(move |(&key, &offset)| (*start, key, offset))).collect();
+        let mut entries: Vec<_> = self
+            .buckets
+            .iter()
+            .flat_map(|(start, keys)| keys.iter().map(move |(&key, &offset)| (*start, key, offset)))
+            .collect();
         entries.sort_unstable();
         entries
     }

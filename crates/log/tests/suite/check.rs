@@ -3,8 +3,8 @@
 use anymq_log::{Class, Config, OpenError, What};
 use anymq_runtime::{FaultDisk, Loss};
 
-use crate::rig::{config, open, put};
 use crate::damage::{built, check_all, repair_all};
+use crate::rig::{config, open, put};
 use crate::workload::run;
 
 #[test]

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "in a test a failure is a panic")]
 
 mod check;
-mod rig;
 mod crash;
 mod damage;
 mod faults;
 mod journal;
 mod reads;
+mod rig;
 mod space;
 mod workload;
