@@ -186,7 +186,7 @@ impl Core {
         }
     }
 
-    pub(crate) fn write_mark(&mut self, fx: &mut Fx<'_>, id: QueueId) {
+    fn write_mark(&mut self, fx: &mut Fx<'_>, id: QueueId) {
         use crate::journal::{MARK, put_varint};
         let Some(queue) = self.queues.get(&id) else { return };
         let (seen, reserved) = (queue.fresh.offset, queue.reserved);

@@ -57,17 +57,6 @@ impl Core {
         }
         self.end_hasty(fx, id);
         self.watch_head(fx, id);
-        self.mark_seen(fx, id);
-    }
-
-    /// Has the journal say how far consumers have seen a queue, so that `redelivered` is right after a crash. Nobody waits for it.
-    fn mark_seen(&mut self, fx: &mut Fx<'_>, id: QueueId) {
-        let Some(queue) = self.queues.get_mut(&id) else { return };
-        let seen = queue.fresh.offset;
-        if queue.durable && !queue.leases.is_empty() && seen > queue.marked && queue.is_lasting(seen - 1) {
-            queue.marked = seen;
-            self.write_mark(fx, id);
-        }
     }
 
     pub(crate) fn pick(&mut self, id: QueueId, max: u32, now: Millis) -> Pick {

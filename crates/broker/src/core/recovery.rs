@@ -261,7 +261,8 @@ impl Core {
         }
         for queue in self.queues.values_mut() {
             queue.recovered(delayed.get(&queue.id).copied().unwrap_or(0), now, &mut self.segments);
-            if !in_order && queue.has_own_order() {
+            // After a crash nobody knows what consumers have seen: a delivery does not wait for the disk.
+            if !in_order {
                 queue.seen_before = queue.stream.next;
             }
         }

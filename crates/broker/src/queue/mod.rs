@@ -109,8 +109,6 @@ pub(crate) struct Queue {
     pub(crate) delayed_bytes: u64,
     /// Offsets below may have been seen by a consumer before the last restart.
     pub(crate) seen_before: u64,
-    /// Offsets below are known to the journal as seen.
-    pub(crate) marked: u64,
     /// Offsets below may have been used: recovery starts at or after it.
     pub(crate) reserved: u64,
     /// While recovering: the next offset as the snapshot had it.
@@ -184,7 +182,6 @@ impl Queue {
             delayed: 0,
             delayed_bytes: 0,
             seen_before: 0,
-            marked: 0,
             reserved: 0,
             restored_next: 0,
             resident: 0,

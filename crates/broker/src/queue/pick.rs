@@ -67,11 +67,6 @@ impl Queue {
         }
     }
 
-    /// Whether messages go out in another order than they came in, so that how far consumers have seen cannot be said by one offset.
-    pub(crate) fn has_own_order(&self) -> bool {
-        self.has_priorities() || self.delayed > 0
-    }
-
     fn has_priorities(&self) -> bool {
         self.views().is_some_and(|v| v.priorities.is_some())
     }
