@@ -119,21 +119,11 @@ impl Core {
             self.release_lease(id, offset);
         }
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        let mut at = start;
-        while at < end {
-            if queue.is_settled(at) {
-                at += 1;
-                continue;
-            }
-            let mut stop = at + 1;
-            while stop < end && !queue.is_settled(stop) {
-                stop += 1;
-            }
+        for (at, stop) in queue.unsettled_in(start, end) {
             queue.ready = queue.ready.saturating_sub(stop - at);
             if queue.settle_range(at, stop, &mut self.segments) {
                 fx.settled(id, at, stop, 0);
             }
-            at = stop;
         }
     }
 }

@@ -121,8 +121,6 @@ pub(crate) struct Core {
     pub(crate) next_connection: u64,
     /// For names and random exchanges; seeded from outside, never read from the system.
     pub(crate) random: u64,
-    /// Recovery is over.
-    pub(crate) live: bool,
     /// The earliest timer set by the present operation.
     pub(crate) earliest_timer: Option<Millis>,
 }
@@ -147,7 +145,6 @@ impl Core {
             recovered_at: now,
             next_connection: 1,
             random: seed,
-            live: false,
             earliest_timer: None,
         }
     }

@@ -113,7 +113,7 @@ impl Core {
 
 impl Queue {
     /// Runs of unsettled offsets in `start..end`.
-    fn unsettled_in(&self, start: u64, end: u64) -> Vec<(u64, u64)> {
+    pub(crate) fn unsettled_in(&self, start: u64, end: u64) -> Vec<(u64, u64)> {
         let mut runs = Vec::new();
         let mut at = start.max(self.head);
         while at < end {

@@ -266,7 +266,6 @@ impl Core {
                 queue.seen_before = queue.stream.next;
             }
         }
-        self.live = true;
     }
 }
 
