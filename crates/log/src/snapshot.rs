@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  header (64 bytes): magic · version u32 · 0 u32 · identity u128 · seq u64 · through u64 · from u64 · next u32 · crc
-//!  chunk:             len u32 · crc u32 · bytes            (at most 64 KiB each)
+//!  chunk:             len u32 · crc u32 · bytes            (at most 16 MiB each)
 //!  trailer:           0xFFFF_FFFF u32 · crc u32 · chunks u64 · bytes u64     (and the end of the file)
 //! ```
 //!
@@ -25,7 +25,7 @@ use crate::segment::VERSION;
 /// Directory of all snapshots.
 pub(crate) const DIR: &str = "snapshots";
 /// Largest chunk, in bytes.
-pub const SNAPSHOT_CHUNK_MAX: usize = 64 << 10;
+pub const SNAPSHOT_CHUNK_MAX: usize = 16 << 20;
 /// Snapshots kept.
 pub(crate) const KEPT: usize = 2;
 
@@ -178,7 +178,7 @@ impl SnapshotWriter {
         if bytes.len() > SNAPSHOT_CHUNK_MAX {
             return Err(WriteError::TooLarge { bytes: bytes.len(), max: SNAPSHOT_CHUNK_MAX });
         }
-        let len = u32::try_from(bytes.len()).expect("at most 64 KiB");
+        let len = u32::try_from(bytes.len()).expect("at most 16 MiB");
         let mut head = [0; CHUNK_HEADER];
         head[..4].copy_from_slice(&len.to_le_bytes());
         head[4..].copy_from_slice(&crc_fast::crc32_iscsi(bytes).to_le_bytes());

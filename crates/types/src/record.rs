@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!  0      4       5         6            14
-//!  +------+-------+---------+------------+---------------+-----------+-------------+---------+-------+------+
-//!  | len  | attrs | priority| timestamp  | [expires u64] | exchange  | routing key | [group] | props | body |
-//!  | u32  | u8    | u8      | u64 ms     | [due u64]     | u8+bytes  | u8+bytes    | u8+bytes| u32+p | rest |
-//!  +------+-------+---------+------------+---------------+-----------+-------------+---------+-------+------+
+//!  +------+-------+---------+------------+---------------+-----------+-------------+---------+---------+-------+------+
+//!  | len  | attrs | priority| timestamp  | [expires u64] | exchange  | routing key | [group] | [blind] | props | body |
+//!  | u32  | u8    | u8      | u64 ms     | [due u64]     | u8+bytes  | u8+bytes    | u8+bytes| u32+keys| u32+p | rest |
+//!  +------+-------+---------+------------+---------------+-----------+-------------+---------+---------+-------+------+
 //! ```
 //!
-//! Integers are little-endian; `len` counts the bytes after itself. `props` is the property block of [`crate::props`].
+//! Integers are little-endian; `len` counts the bytes after itself. `blind` is a run of short strings (u8+bytes). `props` is the property block of [`crate::props`].
 //! A *chunk* is a run of records, one after another. [`Records`] walks a chunk; [`RecordHead`] writes one.
 
 use crate::ids::Millis;
@@ -23,6 +23,8 @@ pub const DUE: u8 = 4;
 pub const GROUP: u8 = 8;
 /// Attribute bit: the broker dead-lettered it, so its history of deaths is the broker's word and not a client's.
 pub const DEAD: u8 = 16;
+/// Attribute bit: routing keys that no header shows follow the group.
+pub const BLIND: u8 = 32;
 
 const FIXED: usize = 14;
 
@@ -47,6 +49,8 @@ pub struct RecordHead<'a> {
     pub dead: bool,
     /// Message group (ordered, one outstanding lease at a time); at most 255 bytes.
     pub group: Option<&'a [u8]>,
+    /// Further routing keys that the recipient does not see (BCC), each as u8+bytes; a dead letter follows them.
+    pub blind: &'a [u8],
     /// Property block, as [`crate::props`] lays it out.
     pub props: &'a [u8],
 }
@@ -62,6 +66,7 @@ impl RecordHead<'_> {
             + 1
             + self.routing_key.len()
             + self.group.map_or(0, |g| 1 + g.len())
+            + if self.blind.is_empty() { 0 } else { 4 + self.blind.len() }
             + 4
             + self.props.len()
             + body
@@ -78,7 +83,8 @@ impl RecordHead<'_> {
             | if self.expires.is_some() { EXPIRES } else { 0 }
             | if self.due.is_some() { DUE } else { 0 }
             | if self.group.is_some() { GROUP } else { 0 }
-            | if self.dead { DEAD } else { 0 };
+            | if self.dead { DEAD } else { 0 }
+            | if self.blind.is_empty() { 0 } else { BLIND };
         out.extend_from_slice(&u32::try_from(len - 4).expect("record fits u32").to_le_bytes());
         out.push(attrs);
         out.push(self.priority);
@@ -93,6 +99,12 @@ impl RecordHead<'_> {
         put_short(out, self.routing_key);
         if let Some(group) = self.group {
             put_short(out, group);
+        }
+        if !self.blind.is_empty() {
+            out.extend_from_slice(
+                &u32::try_from(self.blind.len()).expect("blind keys fit u32").to_le_bytes(),
+            );
+            out.extend_from_slice(self.blind);
         }
         out.extend_from_slice(&u32::try_from(self.props.len()).expect("props fit u32").to_le_bytes());
         out.extend_from_slice(self.props);
@@ -127,6 +139,8 @@ pub struct Record<'a> {
     pub dead: bool,
     /// Message group.
     pub group: Option<&'a [u8]>,
+    /// Further routing keys that the recipient does not see, each as u8+bytes.
+    pub blind: &'a [u8],
     /// Property block.
     pub props: &'a [u8],
     /// Body.
@@ -145,8 +159,8 @@ impl<'a> Record<'a> {
         let exchange = rest.short()?;
         let routing_key = rest.short()?;
         let group = if attrs & GROUP != 0 { Some(rest.short()?) } else { None };
-        let props_len = rest.u32()? as usize;
-        let props = rest.take(props_len)?;
+        let blind = if attrs & BLIND != 0 { rest.long()? } else { &[] };
+        let props = rest.long()?;
         Some(Record {
             bytes,
             persistent: attrs & PERSISTENT != 0,
@@ -158,6 +172,7 @@ impl<'a> Record<'a> {
             routing_key,
             dead: attrs & DEAD != 0,
             group,
+            blind,
             props,
             body: &bytes[rest.at..],
         })
@@ -175,8 +190,15 @@ impl<'a> Record<'a> {
             routing_key: self.routing_key,
             dead: self.dead,
             group: self.group,
+            blind: self.blind,
             props: self.props,
         }
+    }
+
+    /// The keys of [`Record::blind`], up to the first that is cut short.
+    pub fn blind_keys(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = Cursor { bytes: self.blind, at: 0 };
+        std::iter::from_fn(move || rest.short())
     }
 }
 
@@ -195,8 +217,18 @@ pub fn body_len(chunk: &[u8]) -> Option<usize> {
     for _ in 0..2 + (attrs & GROUP != 0) as usize {
         at += 1 + *chunk.get(at)? as usize;
     }
-    let props = u32::from_le_bytes(chunk.get(at..at + 4)?.try_into().ok()?) as usize;
+    let long =
+        |at: usize| Some(u32::from_le_bytes(chunk.get(at..at.checked_add(4)?)?.try_into().ok()?) as usize);
+    if attrs & BLIND != 0 {
+        at = at.checked_add(4)?.checked_add(long(at)?)?;
+    }
+    let props = long(at)?;
     total.checked_sub(at + 4)?.checked_sub(props)
+}
+
+/// The priority of the record at the start of `chunk`.
+pub fn priority(chunk: &[u8]) -> u8 {
+    chunk.get(5).copied().unwrap_or(0)
 }
 
 /// The attribute byte of the record at the start of `chunk`.
@@ -220,6 +252,11 @@ impl<'a> Cursor<'a> {
     fn short(&mut self) -> Option<&'a [u8]> {
         let n = *self.bytes.get(self.at)? as usize;
         self.at += 1;
+        self.take(n)
+    }
+
+    fn long(&mut self) -> Option<&'a [u8]> {
+        let n = self.u32()? as usize;
         self.take(n)
     }
 

@@ -74,6 +74,7 @@ pub(crate) fn encode_head(
     let reading = Headers::read(headers)?;
     head.due = reading.delay.as_ref().map(|(delay, _)| Millis(publisher.now.0.saturating_add(*delay)));
     head.group = reading.group;
+    head.blind = &reading.blind;
     let mut edit = Edit { reply_to: reply_to(&props, publisher)?.map(str::as_bytes), ..Edit::default() };
     if reading.has_bcc {
         edit.headers_remove = &["BCC"];
@@ -173,6 +174,8 @@ fn edited(edit: &Edit<'_>, props: &PropsRef<'_>) -> Result<Vec<u8>> {
 struct Headers<'a> {
     extra_keys: Vec<Box<[u8]>>,
     has_bcc: bool,
+    /// The keys of BCC, each as u8+bytes: the record keeps them.
+    blind: Vec<u8>,
     /// Milliseconds to wait, and what the header says once they are over.
     delay: Option<(u64, Value)>,
     group: Option<&'a [u8]>,
@@ -191,7 +194,12 @@ impl<'a> Headers<'a> {
                 }
                 b"BCC" if !found.has_bcc => {
                     found.has_bcc = true;
+                    let shown = found.extra_keys.len();
                     found.add_keys("BCC", value)?;
+                    for key in &found.extra_keys[shown..] {
+                        found.blind.push(key.len() as u8);
+                        found.blind.extend_from_slice(key);
+                    }
                 }
                 b"x-delay" if found.delay.is_none() => found.delay = delay(value),
                 b"x-group-id" | b"JMSXGroupID" | b"x-message-group" if found.group.is_none() => {

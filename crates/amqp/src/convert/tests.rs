@@ -89,7 +89,9 @@ fn copies_are_routed_and_blind_ones_hidden() {
     let (chunk, head) = publish(&Properties { headers: Some(headers), ..Default::default() }).unwrap();
     let expected: Vec<Box<[u8]>> = [b"a", b"b", b"c"].map(|key| Box::from(&key[..])).to_vec();
     assert_eq!(head.extra_keys, Some(expected.into_boxed_slice()));
-    let props = PropsRef::parse(Record::parse(&chunk).unwrap().props).unwrap();
+    let record = Record::parse(&chunk).unwrap();
+    assert_eq!(record.blind_keys().collect::<Vec<_>>(), [b"c"]);
+    let props = PropsRef::parse(record.props).unwrap();
     let names: Vec<_> = props.headers().unwrap().iter().map(|(name, _)| name).collect();
     assert_eq!(names, [&b"CC"[..], b"n"]);
 

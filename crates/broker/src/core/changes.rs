@@ -14,9 +14,18 @@ use crate::queue::Queue;
 use crate::queue::settings::{Kind, Overflow, Settings};
 use crate::routing::Router;
 
+/// Largest change of the catalogue, as JSON; a snapshot's chunk holds any of them.
+const CHANGE_BYTES_MAX: usize = 8 << 20;
+const _: () = assert!(CHANGE_BYTES_MAX + (64 << 10) < anymq_log::SNAPSHOT_CHUNK_MAX);
+
 impl Core {
     /// Makes a change with all that follows from it; what must outlive a restart is journaled.
     pub(crate) fn change(&mut self, fx: &mut Fx<'_>, change: Change) -> Result<()> {
+        let bytes = serde_json::to_vec(&change).map_err(|e| Error::invalid(e.to_string()))?.len();
+        if bytes > CHANGE_BYTES_MAX {
+            let text = format!("a definition of {bytes} bytes is larger than {CHANGE_BYTES_MAX}");
+            return Err(Error::invalid(text));
+        }
         let steps = self.catalog.commit(change).map_err(|e| Error::invalid(e.to_string()))?;
         for step in steps {
             if step.durable {

@@ -89,11 +89,17 @@ impl Core {
         if !record.dead {
             forget_claims(&mut props);
         }
-        let cc = extra_keys(&props);
+        let mut copies = extra_keys(&props);
         let routing_keys: Vec<Vec<u8>> =
-            std::iter::once(record.routing_key.to_vec()).chain(cc.iter().map(|k| k.to_vec())).collect();
+            std::iter::once(record.routing_key.to_vec()).chain(copies.iter().map(|k| k.to_vec())).collect();
         let key = new_key.as_deref().map_or(record.routing_key, |k| k.as_bytes());
-        let extra = if new_key.is_some() { &[][..] } else { &cc[..] };
+        // A routing key of the queue's own replaces all that the message had.
+        let blind = if new_key.is_some() { &[][..] } else { record.blind };
+        if new_key.is_some() {
+            copies.clear();
+        } else {
+            copies.extend(record.blind_keys().map(Box::from));
+        }
         add_death(
             &mut props,
             &Death {
@@ -105,7 +111,7 @@ impl Core {
             },
         );
         props.expiration = None;
-        let targets = self.dead_letter_targets(vhost, &exchange, key, extra, &props, id, reason);
+        let targets = self.dead_letter_targets(vhost, &exchange, key, &copies, &props, id, reason);
         if targets.is_empty() {
             return;
         }
@@ -120,6 +126,7 @@ impl Core {
             dead: true,
             exchange: exchange.as_bytes(),
             routing_key: key,
+            blind,
             props: &block,
             ..record.head()
         };

@@ -96,6 +96,9 @@ impl Core {
             snapshot::SETTLED => {
                 read_ranges(&mut r)?.into_iter().for_each(|(start, end)| queue.settled.insert(start, end))
             }
+            snapshot::URGENT => {
+                read_ranges(&mut r)?.into_iter().for_each(|(start, end)| queue.urge(start, end))
+            }
             snapshot::PRIORITIES => {
                 for (level, offset) in read_pairs(&mut r)? {
                     if let Some(p) = queue.views.as_mut().and_then(|v| v.priorities.as_mut()) {
@@ -167,7 +170,7 @@ impl Core {
         while let Some(len) = record::record_len(rest) {
             queue.ready_bytes += record::body_len(rest).unwrap_or(0) as u64;
             let special = record::attrs(rest) & (record::EXPIRES | record::DUE) != 0;
-            if (special || prioritised || dedups)
+            if (special || prioritised || dedups || queue.is_urgent(record::priority(rest)))
                 && let Some(record) = Record::parse(rest)
             {
                 let (expires, due) = (
@@ -176,6 +179,8 @@ impl Core {
                 );
                 if let Some(at) = record.due {
                     queue.delay(offset, at);
+                } else if queue.is_urgent(record.priority) {
+                    queue.urge(offset, offset + 1);
                 }
                 for (at, what) in expires.into_iter().chain(due) {
                     self.wheel.add(Entry { at, queue: id, what });

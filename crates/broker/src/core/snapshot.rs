@@ -8,6 +8,7 @@ use anymq_types::QueueId;
 use super::Core;
 use crate::journal::{put_varint, write_pairs, write_ranges};
 use crate::queue::Queue;
+use crate::queue::ranges::RangeSet;
 use crate::routing::FastMap;
 use crate::wheel::What;
 
@@ -27,6 +28,9 @@ pub(crate) const PRIORITIES: u8 = 6;
 pub(crate) const ATTEMPTS: u8 = 7;
 /// `queue, (start of bucket, offset, key high, key low)*`.
 pub(crate) const DEDUP: u8 = 8;
+
+/// `queue, ranges`.
+pub(crate) const URGENT: u8 = 9;
 
 /// A chunk is handed on when it has this many bytes.
 const CHUNK_BYTES: usize = 48 << 10;
@@ -166,14 +170,24 @@ fn snapshot_queue(queue: &Queue, out: &mut Chunks) {
             }
         });
     }
-    let settled: Vec<_> = queue.settled.iter().collect();
-    for part in settled.chunks(ITEM_ENTRIES) {
-        out.item(SETTLED, |o| {
-            put_varint(o, id);
+    snapshot_ranges(queue, SETTLED, &queue.settled, out);
+    if let Some(urgent) = queue.views().and_then(|v| v.urgent.as_ref()) {
+        let mut live = RangeSet::default();
+        let live_ones = urgent.offsets().filter(|&o| !queue.is_settled(o) && queue.is_lasting(o));
+        live_ones.for_each(|o| live.insert(o, o + 1));
+        snapshot_ranges(queue, URGENT, &live, out);
+    }
+    snapshot_views(queue, out);
+}
+
+fn snapshot_ranges(queue: &Queue, kind: u8, ranges: &RangeSet, out: &mut Chunks) {
+    let ranges: Vec<_> = ranges.iter().collect();
+    for part in ranges.chunks(ITEM_ENTRIES) {
+        out.item(kind, |o| {
+            put_varint(o, queue.id.0);
             write_ranges(part.iter().copied(), part.len(), o);
         });
     }
-    snapshot_views(queue, out);
 }
 
 fn snapshot_views(queue: &Queue, out: &mut Chunks) {

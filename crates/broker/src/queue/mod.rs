@@ -20,6 +20,7 @@ pub(crate) mod settings;
 pub(crate) mod settle;
 #[cfg(test)]
 mod tests;
+pub(crate) mod urgent;
 pub(crate) mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -35,6 +36,7 @@ use self::lease::Lease;
 use self::ranges::RangeSet;
 use self::segments::SegmentUse;
 use self::settings::{Kind, Settings};
+use self::urgent::{NORMAL_PRIORITY_MAX, Urgent};
 use self::views::{Dedup, Groups, Priorities};
 use crate::routing::FastMap;
 
@@ -51,6 +53,7 @@ pub(crate) enum Returned {
 #[derive(Debug, Default)]
 pub(crate) struct Views {
     pub(crate) priorities: Option<Priorities>,
+    pub(crate) urgent: Option<Urgent>,
     pub(crate) groups: Option<Groups>,
     pub(crate) dedup: Option<Dedup>,
     /// Delayed messages that came due: the offset that was next at that moment, and theirs.
@@ -283,6 +286,9 @@ impl Queue {
     pub(crate) fn rewind(&mut self) {
         self.fresh = Place::at(self.head);
         self.settled_ahead = self.settled.iter().map(|(start, end)| end - start).sum();
+        if let Some(urgent) = self.views.as_mut().and_then(|v| v.urgent.as_mut()) {
+            urgent.rewind();
+        }
     }
 
     /// Counts the records of a new chunk and enters those that are more than first-in-first-out into their views.
@@ -294,7 +300,7 @@ impl Queue {
             let attrs = record::attrs(rest);
             self.ready += 1;
             self.ready_bytes += record::body_len(rest).unwrap_or(0) as u64;
-            if (prioritised || attrs & (EXPIRES | DUE) != 0)
+            if (prioritised || attrs & (EXPIRES | DUE) != 0 || self.is_urgent(record::priority(rest)))
                 && self.kind != Kind::Stream
                 && let Some(record) = Record::parse(rest)
             {
@@ -318,7 +324,24 @@ impl Queue {
         } else if let Some(priorities) = self.views.as_mut().and_then(|v| v.priorities.as_mut()) {
             let level = priorities.level(record.priority);
             priorities.push(level, offset);
+        } else if self.is_urgent(record.priority) {
+            self.urge(offset, offset + 1);
         }
+    }
+
+    /// Whether a message of this priority overtakes, in a quorum queue.
+    pub(crate) fn is_urgent(&self, priority: u8) -> bool {
+        priority > NORMAL_PRIORITY_MAX && self.has_levels()
+    }
+
+    /// Whether there are two levels instead of priorities.
+    pub(crate) fn has_levels(&self) -> bool {
+        self.kind == Kind::Quorum && !self.has_priorities()
+    }
+
+    /// Notes that the messages in `start..end` are urgent.
+    pub(crate) fn urge(&mut self, start: u64, end: u64) {
+        self.views_mut().urgent.get_or_insert_default().push(start, end);
     }
 
     /// Whether `offset` is settled.
@@ -350,7 +373,8 @@ impl Queue {
         let views = self.views.as_deref();
         let first = first
             .or_else(|| views?.matured.front().map(|&(_, o)| o))
-            .or_else(|| views?.priorities.as_ref()?.peek().map(|(_, o)| o));
+            .or_else(|| views?.priorities.as_ref()?.peek().map(|(_, o)| o))
+            .or_else(|| views?.urgent.as_ref()?.peek());
         let records = match first {
             Some(offset) => self.record(offset).ok()?,
             None => {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::extent::Place;
 use super::settings::Kind;
+use super::urgent::{NORMAL_PRIORITY_MAX, Urgent};
 use super::{Queue, Returned};
 
 /// What [`Queue::pick`] found.
@@ -67,7 +68,7 @@ impl Queue {
         }
     }
 
-    fn has_priorities(&self) -> bool {
+    pub(super) fn has_priorities(&self) -> bool {
         self.views().is_some_and(|v| v.priorities.is_some())
     }
 
@@ -84,7 +85,22 @@ impl Queue {
                 return Some(offset);
             }
         }
-        self.first_returned()
+        self.first_returned().or_else(|| self.next_urgent())
+    }
+
+    /// The next urgent message, unless it is another one's turn.
+    fn next_urgent(&self) -> Option<u64> {
+        let urgent = self.views()?.urgent.as_ref()?;
+        if urgent.yields() && self.fresh.offset < self.stream.next { None } else { urgent.peek() }
+    }
+
+    fn urgent_mut(&mut self) -> Option<&mut Urgent> {
+        self.views.as_mut()?.urgent.as_mut()
+    }
+
+    /// Whether urgent messages wait.
+    fn is_urged(&self) -> bool {
+        self.views().and_then(|v| v.urgent.as_ref()).is_some_and(|u| u.peek().is_some())
     }
 
     fn first_returned(&self) -> Option<u64> {
@@ -107,6 +123,10 @@ impl Queue {
                 {
                     priorities.take(level, offset);
                 }
+                return;
+            }
+            if let Some(urgent) = views.urgent.as_mut().filter(|u| u.peek() == Some(offset)) {
+                urgent.take(offset);
                 return;
             }
         }
@@ -142,7 +162,11 @@ impl Queue {
             return Step::Again;
         }
         let (expired, body_bytes) = (self.is_expired(&record, now), record.body.len() as u64);
+        let is_urgent = self.first_returned() != Some(offset) && self.is_urgent(record.priority);
         self.take_single(offset);
+        if let Some(urgent) = self.urgent_mut().filter(|_| is_urgent && !expired) {
+            urgent.picked(1);
+        }
         let attempts = self.views().and_then(|v| v.attempts.get(&offset)).copied();
         let redelivered = offset < self.seen_before || attempts.is_some();
         let attempts = attempts.unwrap_or(0);
@@ -166,7 +190,8 @@ impl Queue {
     fn pick_fresh(&mut self, max: u32, now: Millis) -> Step {
         let Some(number) = self.stream.settle_place(&mut self.fresh) else {
             self.fresh = Place::at(self.stream.next);
-            return Step::Nothing;
+            // All that was left was urgent: then it need not wait for its turn.
+            return if self.is_urged() { Step::Again } else { Step::Nothing };
         };
         if self.settled_ahead > 0
             && let Some(end) = self.settled.range_at(self.fresh.offset)
@@ -202,8 +227,9 @@ impl Queue {
             }
             None => 0,
         };
-        let max = (max as u64).min(limit - self.fresh.offset) as u32;
-        let walk = walk(&data[byte as usize..], max, self.settings.ttl_ms.is_some());
+        let max = if self.is_urged() { 1 } else { (max as u64).min(limit - self.fresh.offset) as u32 };
+        let check = Check { first: self.settings.ttl_ms.is_some(), levels: self.has_levels() };
+        let walk = walk(&data[byte as usize..], max, check);
         let records = data.slice(byte as usize..byte as usize + walk.bytes as usize);
         let first = self.fresh.offset;
         if walk.count == 0 {
@@ -217,15 +243,18 @@ impl Queue {
         if self.fresh.offset == self.stream.extent(number).map_or(0, |e| e.end()) {
             self.passed(number);
         }
+        if let (Step::Run(run, _), Some(urgent)) = (&step, self.urgent_mut()) {
+            urgent.picked(run.count as u64);
+        }
         step
     }
 
-    /// A single fresh message that has a time to live, a due time or a group.
+    /// A single fresh message that has a time to live, a due time, a group, or that is urgent.
     fn fresh_special(&mut self, run: Run, now: Millis) -> Step {
         let records = run.records.clone();
         let Some(record) = Record::parse(&records) else { return Step::Again };
-        if record.due.is_some() || self.must_wait(run.first, &record) {
-            return Step::Again; // It comes by way of its timer, or with its group.
+        if record.due.is_some() || self.is_urgent(record.priority) || self.must_wait(run.first, &record) {
+            return Step::Again; // It comes by way of its timer, with the urgent ones, or with its group.
         }
         if self.is_expired(&record, now) {
             return Step::Expired(run);
@@ -249,13 +278,24 @@ struct Walk {
     special: bool,
 }
 
+/// Which plain records are special in their queue.
+#[derive(Clone, Copy)]
+struct Check {
+    /// The first one.
+    first: bool,
+    /// Urgent ones.
+    levels: bool,
+}
+
 /// Walks over up to `max` plain records, or over one special one.
-fn walk(data: &[u8], max: u32, check_first: bool) -> Walk {
+fn walk(data: &[u8], max: u32, check: Check) -> Walk {
     let mut walk = Walk { count: 0, bytes: 0, body_bytes: 0, special: false };
     while walk.count < max {
         let rest = &data[walk.bytes as usize..];
         let Some(len) = record::record_len(rest).filter(|&len| len <= rest.len()) else { break };
-        let special = record::attrs(rest) & (DUE | EXPIRES | GROUP) != 0 || check_first && walk.count == 0;
+        let special = record::attrs(rest) & (DUE | EXPIRES | GROUP) != 0
+            || check.first && walk.count == 0
+            || check.levels && record::priority(rest) > NORMAL_PRIORITY_MAX;
         if special && walk.count > 0 {
             break;
         }

@@ -54,6 +54,13 @@ impl RangeSet {
         Some(end)
     }
 
+    /// Removes the ranges that end at or before `offset`.
+    pub(crate) fn forget_below(&mut self, offset: u64) {
+        while self.ranges.first_key_value().is_some_and(|(_, &end)| end <= offset) {
+            self.ranges.pop_first();
+        }
+    }
+
     /// Number of offsets in `start..end` that are in the set.
     pub(crate) fn count_in(&self, start: u64, end: u64) -> u64 {
         let first = self.range_at(start).map_or(0, |e| e.min(end) - start);

@@ -33,6 +33,9 @@ impl Queue {
         if let Some(views) = self.views.as_deref_mut() {
             remove_range(&mut views.attempts, start, end);
             remove_range(&mut views.due, start, end);
+            if let Some(urgent) = &mut views.urgent {
+                urgent.forget_below(self.head);
+            }
         }
         self.drop_ghosts();
         lasting
@@ -140,7 +143,7 @@ impl Queue {
     /// The priority level of a record; 0 where the queue has none.
     pub(crate) fn level_of(&self, record: &[u8]) -> u8 {
         let Some(priorities) = self.views().and_then(|v| v.priorities.as_ref()) else { return 0 };
-        record.get(5).map_or(0, |&p| priorities.level(p) as u8)
+        priorities.level(record::priority(record)) as u8
     }
 
     /// Everything that is ready, as ranges to settle; the queue forgets that it was ready.
@@ -179,6 +182,9 @@ impl Queue {
             views.dying.clear();
             if let Some(p) = &mut views.priorities {
                 p.clear();
+            }
+            if let Some(u) = &mut views.urgent {
+                u.skip_to(self.stream.next);
             }
             if let Some(g) = &mut views.groups {
                 g.clear_waiting();

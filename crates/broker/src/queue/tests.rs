@@ -265,3 +265,31 @@ fn behaves_like_a_list() {
         assert_eq!((b.queue.head, b.segments.live(1), b.queue.resident), (next, 0, 0), "seed {seed}");
     }
 }
+
+#[test]
+fn two_urgent_messages_of_a_quorum_queue_go_before_each_other_one() {
+    let mut b = Bench::new(Kind::Quorum, Settings::default());
+    let priorities = [0, 4, 5, 9, 1, 7, 255, 6];
+    let names = ["a", "b", "C", "D", "e", "F", "G", "H"];
+    let messages: Vec<_> = names.iter().zip(priorities).map(|(n, p)| (*n, p, None)).collect();
+    b.publish(&messages);
+    let mut order = String::new();
+    while let Some((body, _)) = b.take(10).first() {
+        order += body;
+    }
+    assert_eq!(order, "CDaFGbHe");
+    // One that comes back goes first, whatever its level; what is settled is not picked again.
+    let lease = b.queue.take_lease(1).expect("leased");
+    b.queue.requeue(1, &lease, 1);
+    b.publish(&[("I", 9, None)]);
+    assert_eq!((b.take(10), b.take(10)), (vec![("b".into(), true)], vec![("I".into(), false)]));
+    assert!(b.take(10).is_empty());
+    assert_eq!(b.queue.ready, 0);
+}
+
+#[test]
+fn urgent_messages_are_not_told_apart_in_classic_queues() {
+    let mut b = Bench::new(Kind::Classic, Settings::default());
+    b.publish(&[("a", 0, None), ("b", 9, None), ("c", 1, None)]);
+    assert_eq!(b.take(10).len(), 3);
+}

@@ -11,6 +11,7 @@ fn sample<'a>() -> RecordHead<'a> {
         routing_key: b"a.b.c",
         dead: true,
         group: Some(b"g1"),
+        blind: b"\x01a\x00\x02bc",
         props: &[0x80, 0x00, 3, b'a', b'/', b'b'],
     }
 }
@@ -27,6 +28,8 @@ fn what_is_written_is_read() {
     assert_eq!((first.persistent, first.priority, first.timestamp), (true, 7, Millis(1_700_000_000_123)));
     assert_eq!((first.expires, first.due, first.group), (Some(Millis(5)), Some(Millis(6)), Some(&b"g1"[..])));
     assert!(first.dead && !records[1].dead);
+    assert_eq!(first.blind_keys().collect::<Vec<_>>(), [&b"a"[..], b"", b"bc"]);
+    assert_eq!(records[1].blind_keys().count(), 0);
     assert_eq!((first.exchange, first.routing_key, first.body), (&b"ex"[..], &b"a.b.c"[..], &b"hello"[..]));
     assert_eq!(first.props, sample().props);
     assert_eq!(first.bytes.len(), sample().record_len(5));
