@@ -51,7 +51,14 @@ impl Core {
     }
 
     /// Ends a message that is ready or just released but whose record may be on disk.
-    pub(crate) fn kill_offset(&mut self, fx: &mut Fx<'_>, id: QueueId, offset: u64, reason: Reason) {
+    pub(crate) fn kill_offset(
+        &mut self,
+        fx: &mut Fx<'_>,
+        id: QueueId,
+        offset: u64,
+        level: u8,
+        reason: Reason,
+    ) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         match queue.record(offset) {
             Ok(records) => {
@@ -59,7 +66,7 @@ impl Core {
                 self.kill(fx, id, &run, reason);
             }
             Err(Some(number)) => {
-                queue.views_mut().dying.push((offset, reason));
+                queue.views_mut().dying.push((offset, level, reason));
                 self.request_load(fx, id, number);
             }
             Err(None) => {}
@@ -70,9 +77,9 @@ impl Core {
     pub(crate) fn bury(&mut self, fx: &mut Fx<'_>, id: QueueId) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         let Some(views) = queue.views.as_deref_mut().filter(|v| !v.dying.is_empty()) else { return };
-        for (offset, reason) in std::mem::take(&mut views.dying) {
+        for (offset, level, reason) in std::mem::take(&mut views.dying) {
             if self.queues.get(&id).is_some_and(|q| !q.is_settled(offset)) {
-                self.kill_offset(fx, id, offset, reason);
+                self.kill_offset(fx, id, offset, level, reason);
             }
         }
     }

@@ -61,8 +61,8 @@ impl Core {
 
     fn reject(&mut self, fx: &mut Fx<'_>, id: QueueId, holder: HolderId, leases: &[Settled]) {
         for &Settled { offset: Offset(offset), .. } in leases {
-            if self.end_lease(fx, id, offset, Some(holder)).is_some() {
-                self.kill_offset(fx, id, offset, Reason::Rejected);
+            if let Some(lease) = self.end_lease(fx, id, offset, Some(holder)) {
+                self.kill_offset(fx, id, offset, lease.level, Reason::Rejected);
             }
         }
     }
@@ -83,7 +83,7 @@ impl Core {
             let attempts = lease.attempts + 1;
             let counts = queue.counts_attempts();
             if counts && queue.settings.delivery_limit.is_some_and(|limit| attempts > limit) {
-                self.kill_offset(fx, id, offset, Reason::DeliveryLimit);
+                self.kill_offset(fx, id, offset, lease.level, Reason::DeliveryLimit);
                 continue;
             }
             if counts && queue.durable {

@@ -9,6 +9,7 @@ use super::Core;
 use crate::journal::{put_varint, write_pairs, write_ranges};
 use crate::queue::Queue;
 use crate::queue::ranges::RangeSet;
+use crate::queue::views::Groups;
 use crate::routing::FastMap;
 use crate::wheel::What;
 
@@ -203,10 +204,14 @@ fn snapshot_views(queue: &Queue, out: &mut Chunks) {
     };
     if let Some(priorities) = &views.priorities {
         let leased = queue.leases.iter().map(|(&offset, lease)| (lease.level as u64, offset));
+        let dying = views.dying.iter().map(|&(offset, level, _)| (level as u64, offset));
+        // Those with a delay come into line by that.
         let mut entries: Vec<_> = priorities
             .iter()
             .chain(leased)
-            .filter(|&(_, o)| !queue.is_settled(o) && queue.is_lasting(o))
+            .chain(dying)
+            .chain(views.groups.iter().flat_map(Groups::waiting))
+            .filter(|&(_, o)| !queue.is_settled(o) && queue.is_lasting(o) && !views.due.contains_key(&o))
             .collect();
         entries.sort_unstable();
         pairs(out, PRIORITIES, &entries);

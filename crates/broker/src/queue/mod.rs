@@ -12,6 +12,7 @@
 pub(crate) mod consumers;
 mod delay;
 pub(crate) mod extent;
+mod index;
 pub(crate) mod lease;
 pub(crate) mod pick;
 pub(crate) mod ranges;
@@ -26,7 +27,7 @@ pub(crate) mod views;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use anymq_types::record::{self, DUE, EXPIRES, Record, Records};
+use anymq_types::record::{self, Record, Records};
 use anymq_types::{Millis, Position, QueueId, VhostId};
 use bytes::Bytes;
 
@@ -36,7 +37,7 @@ use self::lease::Lease;
 use self::ranges::RangeSet;
 use self::segments::SegmentUse;
 use self::settings::{Kind, Settings};
-use self::urgent::{NORMAL_PRIORITY_MAX, Urgent};
+use self::urgent::Urgent;
 use self::views::{Dedup, Groups, Priorities};
 use crate::routing::FastMap;
 
@@ -64,8 +65,8 @@ pub(crate) struct Views {
     pub(crate) attempts: BTreeMap<u64, u32>,
     /// Fetches that wait for the disk only, not for a message.
     pub(crate) hasty: Vec<anymq_types::ConsumerId>,
-    /// Messages to dead-letter or drop once their record has been read, and why.
-    pub(crate) dying: Vec<(u64, crate::core::deadletter::Reason)>,
+    /// Messages to dead-letter or drop once their record has been read, their priority level, and why.
+    pub(crate) dying: Vec<(u64, u8, crate::core::deadletter::Reason)>,
 }
 
 /// Counters since the process started.
@@ -208,6 +209,10 @@ impl Queue {
             }
             if settings.message_groups && self.views().is_none_or(|v| v.groups.is_none()) {
                 self.views_mut().groups = Some(Groups::default());
+                // Order within a group counts for more than the order of returning.
+                if let Returned::InOrder(list) = &mut self.returned {
+                    self.returned = Returned::ByOffset(list.drain(..).collect());
+                }
             }
             if let Some(window) = settings.dedup_ms
                 && self.settings.dedup_ms != Some(window)
@@ -289,59 +294,6 @@ impl Queue {
         if let Some(urgent) = self.views.as_mut().and_then(|v| v.urgent.as_mut()) {
             urgent.rewind();
         }
-    }
-
-    /// Counts the records of a new chunk and enters those that are more than first-in-first-out into their views.
-    fn index(&mut self, base: u64, records: &[u8], timers: &mut Vec<Appointment>) {
-        let prioritised = self.views().is_some_and(|v| v.priorities.is_some());
-        let mut rest = records;
-        let mut offset = base;
-        while let Some(len) = record::record_len(rest).filter(|&len| len <= rest.len()) {
-            let attrs = record::attrs(rest);
-            self.ready += 1;
-            self.ready_bytes += record::body_len(rest).unwrap_or(0) as u64;
-            if (prioritised || attrs & (EXPIRES | DUE) != 0 || self.is_urgent(record::priority(rest)))
-                && self.kind != Kind::Stream
-                && let Some(record) = Record::parse(rest)
-            {
-                self.index_special(offset, &record, timers);
-            }
-            rest = &rest[len..];
-            offset += 1;
-        }
-    }
-
-    fn index_special(&mut self, offset: u64, record: &Record<'_>, timers: &mut Vec<Appointment>) {
-        if let Some(at) = record.expires {
-            timers.push((at, crate::wheel::What::Expire(offset)));
-        }
-        if let Some(at) = record.due {
-            self.ready -= 1;
-            self.delayed_bytes += record.body.len() as u64;
-            self.delayed += 1;
-            self.delay(offset, at);
-            timers.push((at, crate::wheel::What::Due(offset)));
-        } else if let Some(priorities) = self.views.as_mut().and_then(|v| v.priorities.as_mut()) {
-            let level = priorities.level(record.priority);
-            priorities.push(level, offset);
-        } else if self.is_urgent(record.priority) {
-            self.urge(offset, offset + 1);
-        }
-    }
-
-    /// Whether a message of this priority overtakes, in a quorum queue.
-    pub(crate) fn is_urgent(&self, priority: u8) -> bool {
-        priority > NORMAL_PRIORITY_MAX && self.has_levels()
-    }
-
-    /// Whether there are two levels instead of priorities.
-    pub(crate) fn has_levels(&self) -> bool {
-        self.kind == Kind::Quorum && !self.has_priorities()
-    }
-
-    /// Notes that the messages in `start..end` are urgent.
-    pub(crate) fn urge(&mut self, start: u64, end: u64) {
-        self.views_mut().urgent.get_or_insert_default().push(start, end);
     }
 
     /// Whether `offset` is settled.

@@ -177,7 +177,8 @@ impl Queue {
     /// Whether the message's group has a lease; then it waits with its group.
     fn must_wait(&mut self, offset: u64, record: &Record<'_>) -> bool {
         let Some(group) = record.group else { return false };
-        self.views.as_mut().and_then(|v| v.groups.as_mut()).is_some_and(|g| g.wait(group, offset))
+        let level = self.level_of(record.bytes);
+        self.views.as_mut().and_then(|v| v.groups.as_mut()).is_some_and(|g| g.wait(group, offset, level))
     }
 
     /// Whether its time is over. A message whose time ends this very millisecond may still be delivered: that is how a time to

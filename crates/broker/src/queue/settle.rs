@@ -98,9 +98,8 @@ impl Queue {
         let lease = self.leases.remove(&offset)?;
         self.unacked_bytes -= lease.bytes as u64;
         if let Some(groups) = self.views.as_mut().and_then(|v| v.groups.as_mut()) {
-            let freed = groups.unlock(offset);
-            for offset in freed {
-                self.put_back(offset, lease.level);
+            for (offset, level) in groups.unlock(offset) {
+                self.put_back(offset, level);
             }
         }
         Some(lease)

@@ -88,19 +88,25 @@ impl Priorities {
 /// Message groups: while a group has a lease, its other messages wait here.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    groups: HashMap<Box<[u8]>, VecDeque<u64>>,
+    /// Waiting offsets, in order, each with its priority level.
+    groups: HashMap<Box<[u8]>, VecDeque<(u64, u8)>>,
     leased: HashMap<u64, Box<[u8]>>,
 }
 
 impl Groups {
     /// Whether `offset` of `group` has to wait; if so it is kept here until the group is free.
-    pub(crate) fn wait(&mut self, group: &[u8], offset: u64) -> bool {
+    pub(crate) fn wait(&mut self, group: &[u8], offset: u64, level: u8) -> bool {
         let Some(waiting) = self.groups.get_mut(group) else { return false };
-        let at = waiting.partition_point(|&o| o < offset);
-        if waiting.get(at) != Some(&offset) {
-            waiting.insert(at, offset);
+        let at = waiting.partition_point(|&(o, _)| o < offset);
+        if waiting.get(at).is_none_or(|&(o, _)| o != offset) {
+            waiting.insert(at, (offset, level));
         }
         true
+    }
+
+    /// Every waiting offset with its level, in no order.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.groups.values().flatten().map(|&(offset, level)| (level as u64, offset))
     }
 
     /// Notes that `offset` of `group` is leased.
@@ -109,8 +115,8 @@ impl Groups {
         self.leased.insert(offset, group.into());
     }
 
-    /// The lease of `offset` ended; offsets of its group that are ready now.
-    pub(crate) fn unlock(&mut self, offset: u64) -> VecDeque<u64> {
+    /// The lease of `offset` ended; offsets of its group that are ready now, with their levels.
+    pub(crate) fn unlock(&mut self, offset: u64) -> VecDeque<(u64, u8)> {
         let Some(group) = self.leased.remove(&offset) else { return VecDeque::new() };
         self.groups.remove(&group).unwrap_or_default()
     }
@@ -209,11 +215,11 @@ mod tests {
     #[test]
     fn a_group_waits_for_its_lease() {
         let mut g = Groups::default();
-        assert!(!g.wait(b"a", 1));
+        assert!(!g.wait(b"a", 1, 0));
         g.lock(b"a", 1);
-        assert!(g.wait(b"a", 3) && g.wait(b"a", 2) && !g.wait(b"b", 4));
-        assert_eq!(g.unlock(1), [2, 3]);
-        assert!(!g.wait(b"a", 2));
+        assert!(g.wait(b"a", 3, 1) && g.wait(b"a", 2, 7) && !g.wait(b"b", 4, 0));
+        assert_eq!(g.unlock(1), [(2, 7), (3, 1)]);
+        assert!(!g.wait(b"a", 2, 7));
         assert!(g.unlock(77).is_empty());
     }
 
