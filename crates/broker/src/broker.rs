@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anymq_auth::{Attempt, Authenticator, PasswordHash, Permissions, Refusal, SALT_BYTES, Tags};
 use anymq_catalog::{Catalog, Change, Permission, User};
-use anymq_log::{Log, OpenError};
+use anymq_log::{Log, OpenError, ReadError};
 use anymq_runtime::{Clock, Disk, Rng};
 use anymq_types::{Millis, Position};
 use parking_lot::{Condvar, Mutex};
@@ -20,6 +20,7 @@ use crate::core::Core;
 use crate::core::fx::{After, Fx, LoadRequest};
 use crate::error::{Error, Result};
 use crate::session::Session;
+use crate::stopped;
 
 /// What a broker is made of.
 pub struct Options {
@@ -87,8 +88,9 @@ impl Broker {
         let mut rng = seed.map_or_else(Rng::from_entropy, Rng::new);
         let mut core = Core::new(config.clone(), epoch.0, rng.next_u64());
         let log = Log::open(disk.clone(), log, &mut core)?;
-        // Nothing to replay: the snapshot was the last thing a broker did that stopped in order.
-        let in_order = log.recovered().frames == 0;
+        // In order only if the snapshot was the last thing that a broker did, and nothing was delivered since.
+        let stopped = stopped::take(&*disk, log.committed())?;
+        let in_order = stopped && log.recovered().frames == 0;
         core.recovered(epoch.0, in_order);
         let mut key = [0; 32];
         rng.fill(&mut key);
@@ -268,7 +270,11 @@ impl Broker {
         self.inner.house_called.notify_all();
         let snapshot = self.inner.take_snapshot();
         self.inner.log.close().map_err(|e| e.to_string())?;
-        snapshot
+        snapshot?;
+        if let Err(error) = stopped::put(&*self.inner.disk, self.inner.log.committed()) {
+            tracing::warn!(%error, "no mark of an orderly stop; after the next start every message counts as delivered before");
+        }
+        Ok(())
     }
 
     /// The journal; for metrics and tests.
@@ -306,17 +312,13 @@ impl Inner {
     fn carry_out(self: &Arc<Self>, after: After) {
         for load in after.loads {
             let inner = self.clone();
-            self.log.read_async(
-                load.at,
-                load.bytes,
-                Box::new(move |span| inner.loaded(load, span.map_err(|e| e.to_string()))),
-            );
+            self.log.read_async(load.at, load.bytes, Box::new(move |span| inner.loaded(load, span)));
         }
         after.wakes.iter().for_each(|outbox| outbox.wake());
         after.signals.iter().for_each(|outbox| outbox.signal());
     }
 
-    fn loaded(self: &Arc<Self>, request: LoadRequest, span: std::result::Result<bytes::Bytes, String>) {
+    fn loaded(self: &Arc<Self>, request: LoadRequest, span: std::result::Result<bytes::Bytes, ReadError>) {
         self.with(|core, fx| core.loaded(fx, &self.log, &request, span));
     }
 

@@ -19,6 +19,7 @@ mod outbox;
 mod queue;
 mod routing;
 mod session;
+mod stopped;
 mod wheel;
 
 pub use api::*;

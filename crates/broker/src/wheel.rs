@@ -25,8 +25,8 @@ pub(crate) enum What {
     Idle,
     /// A waiting fetch gives up (consumer id).
     Wait(u64),
-    /// A stream's retention is due.
-    Retention,
+    /// The queue is looked at: a stream's retention is due, or a read was put off.
+    Look,
 }
 
 /// One appointment.

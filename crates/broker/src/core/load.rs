@@ -1,16 +1,19 @@
 //! Messages that are on disk come back into memory, ahead of the cursor.
 
-use anymq_log::{Frame, Log};
-use anymq_types::QueueId;
+use anymq_log::{Frame, Log, ReadError};
 use anymq_types::record::Records;
+use anymq_types::{Millis, QueueId};
 use bytes::{Bytes, BytesMut};
 
 use super::Core;
 use super::fx::{Fx, LoadRequest};
 use crate::journal::{APPEND, Append, SPILL};
+use crate::wheel::{Entry, What};
 
 /// Bytes of journal read at once.
 const READ_AHEAD_BYTES: u32 = 256 << 10;
+/// Pause before a read that found too many waiting is asked for again, in milliseconds.
+const BUSY_RETRY_MS: u64 = 10;
 
 impl Core {
     /// Asks for extent `number` of a queue, and as many after it as lie close by.
@@ -47,15 +50,21 @@ impl Core {
         fx: &mut Fx<'_>,
         log: &Log,
         request: &LoadRequest,
-        span: Result<Bytes, String>,
+        span: Result<Bytes, ReadError>,
     ) {
         let id = request.queue;
         let Some(queue) = self.queues.get_mut(&id) else { return };
         queue.loading = false;
         match span {
             Ok(span) => self.install_span(log, request, &span),
+            // Says nothing about what is stored.
+            Err(ReadError::Closed) => return,
+            Err(ReadError::Busy) => {
+                fx.timers.push(Entry { at: Millis(fx.now.0 + BUSY_RETRY_MS), queue: id, what: What::Look });
+                return;
+            }
             Err(why) => {
-                tracing::error!(queue = %id, at = %request.at, why, "stored messages could not be read")
+                tracing::error!(queue = %id, at = %request.at, %why, "stored messages could not be read")
             }
         }
         // The extent asked for is there now, or it does not verify; unless it was moved or merged meanwhile: then it is asked for again.
@@ -67,6 +76,7 @@ impl Core {
             self.isolate(fx, id, request.base);
         }
         self.bury(fx, id);
+        self.enforce_length(fx, id);
         self.touch(fx, id);
     }
 

@@ -270,6 +270,13 @@ impl Core {
             if !in_order {
                 queue.seen_before = queue.stream.next;
             }
+            for what in queue.appointments() {
+                let at = Millis(match what {
+                    What::Idle => now.0.saturating_add(queue.settings.expires_ms.unwrap_or(0)),
+                    _ => now.0,
+                });
+                self.wheel.add(Entry { at, queue: queue.id, what });
+            }
         }
     }
 }
@@ -317,6 +324,18 @@ impl Queue {
             }
         }
         self.rewind();
+    }
+
+    /// What has to be looked at by itself after a restart: whoever would have put it on the wheel is gone.
+    fn appointments(&self) -> impl Iterator<Item = What> + use<> {
+        let is_stream = self.kind == Kind::Stream;
+        let head = self.settings.ttl_ms.is_some() && self.ready > 0 && !is_stream;
+        let all = [
+            head.then_some(What::HeadTtl),
+            self.settings.expires_ms.map(|_| What::Idle),
+            (is_stream && self.settings.max_age_ms.is_some()).then_some(What::Look),
+        ];
+        all.into_iter().flatten()
     }
 
     fn recovered(&mut self, delayed: u64, now: Millis, segments: &mut SegmentUse) {

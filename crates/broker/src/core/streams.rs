@@ -245,7 +245,7 @@ impl Core {
         if queue.head_timer == Millis(0) && queue.stream.extents().len() > 1 {
             let at = Millis(((oldest.time_s as u64 + 1) * 1000 + age).max(fx.now.0) + 1);
             queue.head_timer = at;
-            fx.timers.push(Entry { at, queue: id, what: What::Retention });
+            fx.timers.push(Entry { at, queue: id, what: What::Look });
         }
     }
 }

@@ -29,8 +29,8 @@ impl Core {
                 What::HeadTtl => self.expire_head(fx, id),
                 What::Idle => self.expire_queue(fx, id),
                 What::Wait(consumer) => self.fetch_timeout(fx, id, ConsumerId(consumer)),
-                What::Retention => {
-                    if let Some(queue) = self.queues.get_mut(&id) {
+                What::Look => {
+                    if let Some(queue) = self.queues.get_mut(&id).filter(|q| q.kind == Kind::Stream) {
                         queue.head_timer = Millis(0);
                     }
                     self.touch(fx, id);
