@@ -1,0 +1,3 @@
+//! Every promise, kept by the hall itself.
+
+anymq_conformance::every_promise!(anymq_conformance::Hall::default());
