@@ -270,6 +270,27 @@ async fn users_see_and_change_what_their_tags_and_permissions_allow() {
     assert_eq!(server.api("GET", "/queues/shop/cart", Value::Null).await.0, 200);
     let (status, refused) = server.api("POST", "/definitions", json!({"queues": [{"name": 5}]})).await;
     assert_eq!((status, refused["code"].as_u64()), (400, Some(1212)), "{refused}");
+    // A user in the clear, and a queue, before an entry that is not acceptable: neither is taken.
+    let half = json!({
+        "users": [{"name": "clear", "password": "text"}],
+        "queues": [{"name": "half", "vhost": "shop"}],
+        "bindings": [{"source": "nowhere", "vhost": "shop", "destination": "half", "destination_type": "queue",
+                      "routing_key": ""}],
+    });
+    let (status, refused) = server.api("POST", "/definitions", half.clone()).await;
+    assert_eq!((status, refused["code"].as_u64()), (400, Some(1212)), "{refused}");
+    let too_big = json!({
+        "queues": [{"name": "half", "vhost": "shop"}],
+        "parameters": [{"vhost": "shop", "component": "c", "name": "n", "value": "x".repeat(9 << 20)}],
+    });
+    let (status, refused) = server.api("POST", "/definitions", too_big).await;
+    assert_eq!((status, refused["code"].as_u64()), (400, Some(1212)), "{refused}");
+    assert_eq!(server.api("GET", "/queues/shop/half", Value::Null).await.0, 404);
+    assert_eq!(server.api("GET", "/users/clear", Value::Null).await.0, 404);
+    let mut whole = half;
+    whole["bindings"] = json!([]);
+    assert_eq!(server.api("POST", "/definitions", whole).await.0, 200);
+    assert_eq!(server.api("GET", "/queues/shop/half", Value::Null).await.0, 200);
     server.stop().await;
 }
 

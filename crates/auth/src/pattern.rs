@@ -46,6 +46,12 @@ impl Pattern {
         }
     }
 
+    /// Checks a topic permission before its user is known. The variables are literals, whatever their values; so it
+    /// compiles with all values if with these.
+    pub fn topic(pattern: &str) -> Result<Self, PatternError> {
+        Self::with_variables(pattern, &[("username", "u"), ("vhost", "v"), ("client_id", "c")])
+    }
+
     /// Compiles a policy's pattern: the empty one matches every name.
     pub fn policy(pattern: &str) -> Result<Self, PatternError> {
         Self::compile(pattern, &[])

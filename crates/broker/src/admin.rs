@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anymq_auth::{Attempt, PasswordHash, SALT_BYTES};
+use anymq_catalog::definitions::Definitions;
 use anymq_catalog::{Catalog, Change};
 use anymq_runtime::Rng;
 use anymq_types::value::Table;
@@ -296,13 +297,26 @@ impl Broker {
         result.map(|value| Done { value, commit })
     }
 
-    /// Makes several changes in one journal group.
+    /// Makes several changes in one journal group: all of them, or none.
     ///
     /// # Errors
-    /// The first that cannot be made; those before it are.
+    /// The first that cannot be made.
     pub fn change_all(&self, changes: Vec<Change>) -> Result<Done<()>> {
-        let (result, commit) =
-            self.inner.with(|core, fx| changes.into_iter().try_for_each(|c| core.change(fx, c)));
+        let (result, commit) = self.inner.with(|core, fx| core.change_all(fx, changes));
+        result.map(|value| Done { value, commit })
+    }
+
+    /// Takes a definitions file in one journal group: how many changes it came to, and what was left out of it.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] if anything in the file is not acceptable; then nothing is changed.
+    pub fn import(&self, file: Definitions) -> Result<Done<(u64, Vec<String>)>> {
+        let (result, commit) = self.inner.with(|core, fx| {
+            let found = file.resolve(&core.catalog).map_err(|e| Error::invalid(e.to_string()))?;
+            let entries = found.changes.len() as u64;
+            core.change_all(fx, found.changes)?;
+            Ok((entries, found.skipped))
+        });
         result.map(|value| Done { value, commit })
     }
 

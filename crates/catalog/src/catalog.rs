@@ -17,6 +17,7 @@ use crate::policy::{CompiledPolicy, QueueSettings};
 
 mod apply;
 mod bindings;
+mod rehearsal;
 mod snapshot;
 
 pub use apply::Applied;

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use anymq_api::{Counts, Imported, Overview, Problem, Resources, Totals, codes};
-use anymq_catalog::definitions;
+use anymq_broker::ErrorKind;
+use anymq_catalog::definitions::{self, Definitions};
 use anymq_log::stats::SYNC_MICROS;
 use anymq_log::{Class, Health};
 use anymq_runtime::Rng;
 use serde_json::Value;
 
-use super::{BrokerHall, vhost_id};
+use super::{BrokerHall, problem, vhost_id};
 use crate::hall::{Histogram, Journal, Result};
 use crate::metrics::Process;
 
@@ -103,23 +104,23 @@ impl BrokerHall {
     }
 
     pub(super) fn import_definitions(&self, vhost: Option<&str>, file: &Value) -> Result<Imported> {
-        let text = file.to_string();
         let mut rng = Rng::from_entropy();
-        let mut salt = || {
+        let salt = || {
             let mut salt = [0; anymq_auth::SALT_BYTES];
             rng.fill(&mut salt);
             salt
         };
-        let found = self.broker.catalog(|catalog| {
-            definitions::import(&text, definitions::Import { catalog, vhost, salt: &mut salt })
-        });
-        let found = found.map_err(|e| Problem::new(&codes::DEFINITIONS_INVALID, e.to_string()))?;
-        for reason in &found.skipped {
+        let invalid = |what: String| Problem::new(&codes::DEFINITIONS_INVALID, what);
+        let read = Definitions::read(&file.to_string(), vhost, salt).map_err(|e| invalid(e.to_string()))?;
+        let done = self.broker.import(read).map_err(|e| match e.kind {
+            ErrorKind::Invalid => invalid(e.text),
+            _ => problem(e),
+        })?;
+        let (entries, skipped) = self.settled(Ok(done))?;
+        for reason in &skipped {
             tracing::warn!(reason, "left out of the import");
         }
-        let entries = found.changes.len() as u64;
-        self.settled(self.broker.change_all(found.changes))?;
-        Ok(Imported { entries, skipped: found.skipped })
+        Ok(Imported { entries, skipped })
     }
 }
 

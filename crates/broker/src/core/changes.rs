@@ -21,11 +21,18 @@ const _: () = assert!(CHANGE_BYTES_MAX + (64 << 10) < anymq_log::SNAPSHOT_CHUNK_
 impl Core {
     /// Makes a change with all that follows from it; what must outlive a restart is journaled.
     pub(crate) fn change(&mut self, fx: &mut Fx<'_>, change: Change) -> Result<()> {
-        let bytes = serde_json::to_vec(&change).map_err(|e| Error::invalid(e.to_string()))?.len();
-        if bytes > CHANGE_BYTES_MAX {
-            let text = format!("a definition of {bytes} bytes is larger than {CHANGE_BYTES_MAX}");
-            return Err(Error::invalid(text));
-        }
+        check_size(&change)?;
+        self.make(fx, change)
+    }
+
+    /// Makes all of the changes, or none of them.
+    pub(crate) fn change_all(&mut self, fx: &mut Fx<'_>, changes: Vec<Change>) -> Result<()> {
+        changes.iter().try_for_each(check_size)?;
+        self.catalog.rehearse(&changes).map_err(|e| Error::invalid(e.to_string()))?;
+        changes.into_iter().try_for_each(|change| self.make(fx, change))
+    }
+
+    fn make(&mut self, fx: &mut Fx<'_>, change: Change) -> Result<()> {
         let steps = self.catalog.commit(change).map_err(|e| Error::invalid(e.to_string()))?;
         for step in steps {
             if step.durable {
@@ -271,6 +278,15 @@ impl Core {
         self.recent_settings.push(settings.clone());
         settings
     }
+}
+
+fn check_size(change: &Change) -> Result<()> {
+    let bytes = serde_json::to_vec(change).map_err(|e| Error::invalid(e.to_string()))?.len();
+    if bytes > CHANGE_BYTES_MAX {
+        let text = format!("a definition of {bytes} bytes is larger than {CHANGE_BYTES_MAX}");
+        return Err(Error::invalid(text));
+    }
+    Ok(())
 }
 
 /// Distinct settings remembered for sharing.

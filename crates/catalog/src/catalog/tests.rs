@@ -463,6 +463,26 @@ fn any_change() -> impl Strategy<Value = Change> {
 }
 
 proptest! {
+    /// A rehearsal on part of the catalogue says what the changes themselves say on all of it.
+    #[test]
+    fn a_rehearsal_tells_what_would_happen(
+        before in prop::collection::vec(any_change(), 0..40),
+        changes in prop::collection::vec(any_change(), 0..6),
+        renamed in any::<bool>(),
+    ) {
+        let mut live = catalog();
+        before.into_iter().for_each(|change| drop(live.apply(change)));
+        let mut changes = changes;
+        if renamed {
+            changes.push(Change::QueuePut(queue(1, "q2")));
+        }
+        let was: Vec<Change> = live.snapshot().collect();
+        let told = live.rehearse(&changes);
+        prop_assert_eq!(live.snapshot().collect::<Vec<_>>(), was);
+        let happened = changes.into_iter().try_for_each(|change| live.apply(change).map(drop));
+        prop_assert_eq!(told, happened);
+    }
+
     /// Recovery from the journal, from the journal read twice, and from a snapshot: the same durable state.
     #[test]
     fn the_durable_state_survives(changes in prop::collection::vec(any_change(), 0..80)) {

@@ -31,6 +31,9 @@ pub(super) struct UserItem {
     pub(super) password_hash: Option<String>,
     pub(super) hashing_algorithm: Option<String>,
     pub(super) password: Option<String>,
+    /// That password, hashed.
+    #[serde(skip)]
+    pub(super) hashed: Option<anymq_auth::PasswordHash>,
     #[serde(default)]
     pub(super) tags: Tags,
     #[serde(default)]

@@ -20,14 +20,29 @@ mod topology;
 
 type Result<T, E = DefinitionsError> = std::result::Result<T, E>;
 
-/// What an import needs besides the file.
+/// What [`import`] needs besides the file.
 pub struct Import<'a> {
     /// What exists.
     pub catalog: &'a Catalog,
-    /// Imports the file into that vhost, whatever vhost its items name; users, permissions and vhosts are left out.
+    /// As for [`Definitions::read`].
     pub vhost: Option<&'a str>,
-    /// Salt for a password that stands in the file in the clear. Hashing one takes tens of milliseconds.
+    /// As for [`Definitions::read`].
     pub salt: &'a mut dyn FnMut() -> [u8; SALT_BYTES],
+}
+
+/// Reads and checks a file in one go, for a catalogue that nobody else waits for.
+///
+/// # Errors
+/// If anything in it is not valid; the error names the item.
+pub fn import(text: &str, import: Import<'_>) -> Result<Imported> {
+    Definitions::read(text, import.vhost, import.salt)?.resolve(import.catalog)
+}
+
+/// A file that was read, not yet held against what exists.
+#[derive(Debug)]
+pub struct Definitions {
+    file: File,
+    vhost: Option<String>,
 }
 
 /// What a file comes to.
@@ -39,37 +54,56 @@ pub struct Imported {
     pub skipped: Vec<String>,
 }
 
-/// Reads and checks a file.
-///
-/// # Errors
-/// If anything in it is not valid; the error names the item.
-pub fn import(text: &str, import: Import<'_>) -> Result<Imported> {
-    if text.len() > FILE_BYTES_MAX {
-        return Err(DefinitionsError::TooLarge(text.len()));
+impl Definitions {
+    /// Reads a file and hashes the passwords that stand in it in the clear, tens of milliseconds each: call it without a
+    /// lock. With `vhost` the file is for that vhost, whatever vhost its items name; users, permissions and vhosts are
+    /// left out. `salt` gives a new one at each call.
+    ///
+    /// # Errors
+    /// If the file cannot be understood.
+    pub fn read(
+        text: &str,
+        vhost: Option<&str>,
+        mut salt: impl FnMut() -> [u8; SALT_BYTES],
+    ) -> Result<Definitions> {
+        if text.len() > FILE_BYTES_MAX {
+            return Err(DefinitionsError::TooLarge(text.len()));
+        }
+        let mut file: File =
+            serde_json::from_str(text).map_err(|error| DefinitionsError::Shape(error.to_string()))?;
+        if vhost.is_none() {
+            tenants::hash_passwords(&mut file.users, &mut salt)?;
+        }
+        Ok(Definitions { file, vhost: vhost.map(str::to_owned) })
     }
-    let file: File =
-        serde_json::from_str(text).map_err(|error| DefinitionsError::Shape(error.to_string()))?;
-    let mut importer = Importer::new(import)?;
-    if importer.only.is_none() {
-        importer.vhosts(file.vhosts)?;
-        importer.users(file.users)?;
-        importer.permissions(file.permissions)?;
-        importer.topic_permissions(file.topic_permissions)?;
-        importer.global_parameters(file.global_parameters);
+
+    /// Checks all of the file against what exists.
+    ///
+    /// # Errors
+    /// If anything in it is not valid; the error names the item.
+    pub fn resolve(self, catalog: &Catalog) -> Result<Imported> {
+        let file = self.file;
+        let mut importer = Importer::new(catalog, self.vhost.as_deref())?;
+        if importer.only.is_none() {
+            importer.vhosts(file.vhosts)?;
+            importer.users(file.users)?;
+            importer.permissions(file.permissions)?;
+            importer.topic_permissions(file.topic_permissions)?;
+            importer.global_parameters(file.global_parameters);
+        }
+        importer.parameters(file.parameters)?;
+        importer.policies(file.policies)?;
+        importer.exchanges(file.exchanges)?;
+        importer.queues(file.queues)?;
+        importer.bindings(file.bindings)?;
+        Ok(importer.out)
     }
-    importer.parameters(file.parameters)?;
-    importer.policies(file.policies)?;
-    importer.exchanges(file.exchanges)?;
-    importer.queues(file.queues)?;
-    importer.bindings(file.bindings)?;
-    Ok(importer.out)
 }
 
 /// What exists and what the file has brought so far.
 struct Importer<'a> {
     catalog: &'a Catalog,
     only: Option<VhostId>,
-    salt: &'a mut dyn FnMut() -> [u8; SALT_BYTES],
     next: NextIds,
     vhosts: HashMap<String, Vhost>,
     users: HashSet<String>,
@@ -79,9 +113,8 @@ struct Importer<'a> {
 }
 
 impl<'a> Importer<'a> {
-    fn new(import: Import<'a>) -> Result<Self> {
-        let catalog = import.catalog;
-        let only = match import.vhost {
+    fn new(catalog: &'a Catalog, vhost: Option<&str>) -> Result<Self> {
+        let only = match vhost {
             None => None,
             Some(name) => {
                 let found = catalog.vhost(name).map(|vhost| vhost.id);
@@ -91,7 +124,6 @@ impl<'a> Importer<'a> {
         Ok(Importer {
             catalog,
             only,
-            salt: import.salt,
             next: catalog.next_ids(),
             vhosts: catalog.vhosts().map(|vhost| (vhost.name.to_string(), (**vhost).clone())).collect(),
             users: catalog.users().map(|user| user.name.to_string()).collect(),

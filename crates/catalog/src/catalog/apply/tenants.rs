@@ -25,7 +25,7 @@ impl Catalog {
             return Ok(Applied::changed(changed));
         }
         self.vhost_ids.insert(vhost.name.clone(), vhost.id);
-        let mut entry = VhostEntry::new(vhost);
+        let mut entry = VhostEntry::new(Arc::new(vhost));
         for exchange in predeclared(entry.vhost.id) {
             let exchange = Arc::new(exchange);
             self.exchanges.insert(exchange.id, exchange.clone());
@@ -97,9 +97,7 @@ impl Catalog {
     ) -> Result<Applied, ChangeError> {
         self.check_user_and_vhost(&permission.user, permission.vhost)?;
         for pattern in [&permission.grant.write, &permission.grant.read] {
-            // The variables are literals, whatever their values; so it compiles with all values if with these.
-            let variables = [("username", "u"), ("vhost", "v"), ("client_id", "c")];
-            anymq_auth::Pattern::with_variables(pattern, &variables)?;
+            anymq_auth::Pattern::topic(pattern)?;
         }
         let key = (permission.user.clone(), permission.vhost, permission.exchange.clone());
         let old = self.topic_permissions.insert(key, permission.clone());
@@ -118,9 +116,10 @@ impl Catalog {
 }
 
 impl VhostEntry {
-    fn new(vhost: Vhost) -> Self {
+    /// Without the predeclared exchanges.
+    pub(in crate::catalog) fn new(vhost: Arc<Vhost>) -> Self {
         VhostEntry {
-            vhost: Arc::new(vhost),
+            vhost,
             exchanges: Default::default(),
             queues: Default::default(),
             bindings: Bindings::default(),

@@ -1,6 +1,7 @@
 //! Vhosts, users, permissions, parameters, policies.
 
 use super::*;
+use crate::definitions::PASSWORDS_MAX;
 use crate::definitions::file::{
     GlobalParameterItem, ParameterItem, PermissionItem, PolicyItem, TopicPermissionItem, UserItem, VhostItem,
 };
@@ -46,7 +47,7 @@ impl Importer<'_> {
             if item.name.is_empty() {
                 return Err(invalid(at("name"), "empty name"));
             }
-            let password = match (item.password_hash, item.password) {
+            let password = match (item.password_hash, item.hashed) {
                 (Some(hash), _) => {
                     // Files of 3.5 and before do not say, and hash with MD5; those fail on their length.
                     let algorithm = match &item.hashing_algorithm {
@@ -57,10 +58,8 @@ impl Importer<'_> {
                     PasswordHash::import(&hash, algorithm)
                         .map_err(|error| invalid(at("password_hash"), error))?
                 }
-                (None, Some(password)) if !password.is_empty() => {
-                    PasswordHash::argon2id(password.as_bytes(), (self.salt)())
-                }
-                (None, _) => PasswordHash::none(),
+                (None, Some(hashed)) => hashed,
+                (None, None) => PasswordHash::none(),
             };
             let limits = UserLimits {
                 max_connections: limit(&item.limits.0, "max-connections"),
@@ -96,8 +95,7 @@ impl Importer<'_> {
             let vhost = self.vhost(Some(&item.vhost), path)?.id;
             self.known_user(&item.user, path)?;
             for (field, pattern) in [("write", &item.write), ("read", &item.read)] {
-                Pattern::permission(pattern)
-                    .map_err(|error| invalid(format!("{}.{field}", path()), error))?;
+                Pattern::topic(pattern).map_err(|error| invalid(format!("{}.{field}", path()), error))?;
             }
             let grant = TopicPermissions { write: item.write, read: item.read };
             let exchange = item.exchange.into();
@@ -181,6 +179,27 @@ impl Importer<'_> {
     fn known_user(&self, name: &str, path: impl Fn() -> String) -> Result<()> {
         if self.users.contains(name) { Ok(()) } else { Err(invalid(path(), format!("no user '{name}'"))) }
     }
+}
+
+/// Takes the place of passwords in the clear, but where a hash stands beside one.
+pub(super) fn hash_passwords(
+    users: &mut [UserItem],
+    salt: &mut dyn FnMut() -> [u8; SALT_BYTES],
+) -> Result<()> {
+    let mut hashed = 0;
+    for (n, user) in users.iter_mut().enumerate() {
+        let Some(password) = user.password.take().filter(|_| user.password_hash.is_none()) else { continue };
+        if password.is_empty() {
+            continue;
+        }
+        if hashed == PASSWORDS_MAX {
+            let problem = format!("more than {PASSWORDS_MAX} passwords in the clear; give hashes");
+            return Err(invalid(format!("users[{n}].password"), problem));
+        }
+        hashed += 1;
+        user.hashed = Some(PasswordHash::argon2id(password.as_bytes(), salt()));
+    }
+    Ok(())
 }
 
 fn vhost_limits(json: &Json) -> VhostLimits {

@@ -1,0 +1,69 @@
+//! Whether several changes can be made one after the other, found out without making any.
+
+use std::sync::Arc;
+
+use super::{Catalog, VhostEntry};
+use crate::change::{Change, ChangeError};
+use crate::model::{Destination, Exchange, Queue, Vhost};
+
+impl Catalog {
+    /// Makes the changes on a copy of the part that they touch. Costs as much as they do, not as much as there is. What
+    /// follows from a change by itself (auto-delete exchanges that lose their last binding) is left out.
+    ///
+    /// # Errors
+    /// The first that cannot be made.
+    pub fn rehearse(&self, changes: &[Change]) -> Result<(), ChangeError> {
+        let mut stage = Catalog::new();
+        stage.users = self.users.clone();
+        for vhost in self.vhosts() {
+            stage.add_vhost(vhost.clone());
+        }
+        for change in changes {
+            stage.add_touched(self, change);
+        }
+        changes.iter().try_for_each(|change| stage.apply(change.clone()).map(drop))
+    }
+
+    /// Adds whatever of `real` decides whether the change can be made.
+    fn add_touched(&mut self, real: &Catalog, change: &Change) {
+        match change {
+            Change::ExchangePut(x) => {
+                self.add_exchange(real.exchange_by_id(x.id));
+                self.add_exchange(real.exchange(x.vhost, &x.name));
+            }
+            Change::ExchangeDelete { id } => self.add_exchange(real.exchange_by_id(*id)),
+            Change::QueuePut(q) => {
+                self.add_queue(real.queue_by_id(q.id));
+                self.add_queue(real.queue(q.vhost, &q.name));
+            }
+            Change::QueueDelete { id } => self.add_queue(real.queue_by_id(*id)),
+            Change::BindingPut(b) => {
+                self.add_exchange(real.exchange(b.vhost, &b.source));
+                match &b.destination {
+                    Destination::Queue(name) => self.add_queue(real.queue(b.vhost, name)),
+                    Destination::Exchange(name) => self.add_exchange(real.exchange(b.vhost, name)),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add_vhost(&mut self, vhost: Arc<Vhost>) {
+        self.vhost_ids.insert(vhost.name.clone(), vhost.id);
+        self.vhosts.insert(vhost.id, VhostEntry::new(vhost));
+    }
+
+    fn add_exchange(&mut self, exchange: Option<&Arc<Exchange>>) {
+        let Some(exchange) = exchange else { return };
+        let Some(entry) = self.vhosts.get_mut(&exchange.vhost) else { return };
+        self.exchanges.insert(exchange.id, exchange.clone());
+        entry.exchanges.insert(exchange.name.clone(), exchange.clone());
+    }
+
+    fn add_queue(&mut self, queue: Option<&Arc<Queue>>) {
+        let Some(queue) = queue else { return };
+        let Some(entry) = self.vhosts.get_mut(&queue.vhost) else { return };
+        self.queues.insert(queue.id, queue.clone());
+        entry.queues.insert(queue.name.clone(), queue.clone());
+    }
+}
