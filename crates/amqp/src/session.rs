@@ -12,7 +12,7 @@ mod publish;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use anymq_broker::{Delivery, Event, Session as Hall};
+use anymq_broker::{Delivery, Event, HolderId, Session as Hall};
 use anymq_types::Millis;
 
 pub(crate) use self::cx::{Cx, Link};
@@ -202,6 +202,7 @@ impl Session {
                         cx.cancelled(token);
                     }
                 }
+                Event::TimedOut { holder, timeout_ms } => self.timed_out(holder, timeout_ms, out)?,
                 Event::Close { reason } => {
                     return Err(AmqpError::new(crate::wire::ReplyCode::CONNECTION_FORCED, reason));
                 }
@@ -209,6 +210,16 @@ impl Session {
         }
         self.release(out);
         Ok(())
+    }
+
+    /// The hall has closed a channel's holder: nobody acknowledged in time. The channel is closed, unless it is already.
+    fn timed_out(&mut self, holder: HolderId, timeout_ms: u64, out: &mut Vec<u8>) -> Result<()> {
+        let found = self.channels.iter().find(|(_, channel)| channel.holder == Some(holder));
+        let Some(number) = found.map(|(number, _)| *number) else { return Ok(()) };
+        let error = AmqpError::precondition(format!(
+            "delivery acknowledgement on channel {number} timed out. Timeout value used: {timeout_ms} ms. This timeout value can be configured, see consumers doc guide to learn more"
+        ));
+        self.after_channel(number, Err(error), out)
     }
 
     /// There are events that could be written now.

@@ -56,6 +56,11 @@ impl Tags {
         self.has("policymaker") || self.is_administrator()
     }
 
+    /// May publish in the name of others.
+    pub fn may_impersonate(&self) -> bool {
+        self.has("impersonator")
+    }
+
     /// May use the management API at all.
     pub fn may_manage(&self) -> bool {
         self.has("management") || self.may_monitor() || self.may_set_policies()

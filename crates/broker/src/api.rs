@@ -233,6 +233,13 @@ pub enum Event {
         /// The consumer's token.
         token: u64,
     },
+    /// A message was not settled within the consumer timeout: its holder is closed, its leases have returned.
+    TimedOut {
+        /// The holder that is gone.
+        holder: HolderId,
+        /// The timeout, in milliseconds.
+        timeout_ms: u64,
+    },
     /// Somebody closed this connection.
     Close {
         /// Why, in words for the client.

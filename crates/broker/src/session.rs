@@ -29,6 +29,7 @@ pub struct Session {
     user: Arc<str>,
     vhost: Arc<str>,
     outbox: Arc<Outbox>,
+    may_impersonate: bool,
 }
 
 impl Session {
@@ -66,6 +67,7 @@ impl Session {
                 "connection refused: node connection limit ({node_limit}) is reached"
             )));
         }
+        let may_impersonate = core.catalog.user(&user).is_some_and(|u| u.tags.may_impersonate());
         let id = ConnectionId(core.next_connection);
         core.next_connection += 1;
         let inner: std::sync::Weak<Inner> = Arc::downgrade(&broker.inner);
@@ -92,7 +94,7 @@ impl Session {
         core.sessions.insert(id, state);
         core.stats.connections_opened += 1;
         drop(core);
-        Ok(Session { broker, id, user, vhost: vhost.name.clone(), outbox })
+        Ok(Session { broker, id, user, vhost: vhost.name.clone(), outbox, may_impersonate })
     }
 
     fn with<T>(&self, operation: impl FnOnce(&mut Core, &mut Fx<'_>) -> T) -> (T, Option<Position>) {
@@ -137,6 +139,11 @@ impl Session {
     /// Who is connected.
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    /// Whether that user may publish in the name of others, as of the login.
+    pub fn may_impersonate(&self) -> bool {
+        self.may_impersonate
     }
 
     /// To which vhost.
@@ -365,36 +372,5 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.with(|core, fx| core.close_session(fx, self.id));
-    }
-}
-
-impl Core {
-    /// A connection is gone: its leases return in order, its consumers and exclusive queues go.
-    fn close_session(&mut self, fx: &mut Fx<'_>, id: ConnectionId) {
-        let Some(state) = self.sessions.get(&id) else { return };
-        let (holders, queues, channels) =
-            (state.holders.clone(), state.exclusive_queues.clone(), state.channels);
-        for holder in holders {
-            self.close_holder(fx, holder);
-        }
-        for queue in queues {
-            self.remove_queue(fx, queue);
-        }
-        if let Some(state) = self.sessions.remove(&id) {
-            state.reply_addresses.iter().for_each(|suffix| {
-                self.replies.remove(suffix);
-            });
-        }
-        self.stats.connections_closed += 1;
-        self.stats.channels_closed += channels as u64;
-    }
-
-    /// A connection's outbox has room again.
-    fn refill(&mut self, fx: &mut Fx<'_>, id: ConnectionId) {
-        let Some(state) = self.sessions.get(&id) else { return };
-        for holder in state.holders.clone() {
-            let consumers = self.holders.get(holder.0).map(|h| h.consumers.clone()).unwrap_or_default();
-            consumers.into_iter().for_each(|consumer| self.revive(fx, consumer));
-        }
     }
 }

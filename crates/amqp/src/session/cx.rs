@@ -226,7 +226,7 @@ impl Cx<'_> {
     pub(crate) fn publisher(&self) -> Publisher<'_> {
         Publisher {
             user: self.hall.user(),
-            impersonator: false,
+            impersonator: self.hall.may_impersonate(),
             now: self.now,
             message_bytes_max: self.hall.bounds().message_bytes_max,
             reply_address: self.channel.reply.as_ref().map(|reply| reply.address.as_str()),

@@ -64,6 +64,7 @@ impl Core {
             return Err(Error::unavailable("the connection is closing"));
         };
         let (outbox, vhost) = (state.outbox.clone(), state.vhost_name.clone());
+        self.check_holder(s.holder)?;
         let queue = self.queues.get_mut(&id).ok_or_else(|| no_queue(s.queue, &vhost))?;
         let args = consumer::check(catalog_kind(queue.kind), s.queue, &vhost, s.args)
             .map_err(|e| Error::invalid(e.to_string()))?;
@@ -93,6 +94,7 @@ impl Core {
             fetch: false,
             cursor,
             args: (!s.args.is_empty()).then(|| Arc::new(s.args.clone())),
+            timeout_ms: args.consumer_timeout_ms,
         };
         let consumer_id = ConsumerId(self.consumers.insert(consumer));
         if let Some(h) = self.holders.get_mut(s.holder.0) {
@@ -106,6 +108,14 @@ impl Core {
         self.touch(fx, id);
         self.stats.consumers_opened += 1;
         Ok(consumer_id)
+    }
+
+    /// A holder that timed out is gone before its connection has heard of it: nothing may begin in it.
+    fn check_holder(&self, holder: HolderId) -> Result<()> {
+        match self.holders.get(holder.0) {
+            Some(_) => Ok(()),
+            None => Err(Error::invalid("the channel is closing: a delivery was not acknowledged in time")),
+        }
     }
 
     /// Chooses the single active consumer where the queue has one.
@@ -167,6 +177,7 @@ impl Core {
             return Err(Error::unavailable("the connection is closing"));
         };
         let (outbox, vhost) = (state.outbox.clone(), state.vhost_name.clone());
+        self.check_holder(f.holder)?;
         let queue = self.queues.get_mut(&id).ok_or_else(|| no_queue(f.queue, &vhost))?;
         match queue.kind {
             Kind::Stream => {
@@ -200,6 +211,7 @@ impl Core {
             fetch: true,
             cursor: None,
             args: None,
+            timeout_ms: None,
         }));
         let fetched = self.fetch_now(fx, id, consumer, f.wait_ms);
         if !matches!(fetched, Fetched::Later) {

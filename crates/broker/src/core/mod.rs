@@ -16,6 +16,7 @@ pub(crate) mod publish;
 pub(crate) mod pump;
 pub(crate) mod reclaim;
 pub(crate) mod recovery;
+pub(crate) mod sessions;
 pub(crate) mod settle;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
@@ -61,6 +62,8 @@ pub(crate) struct Consumer {
     /// Its own place, on a stream.
     pub(crate) cursor: Option<Box<streams::StreamCursor>>,
     pub(crate) args: Option<Arc<anymq_types::value::Table>>,
+    /// Longest it may hold a message, where it says so itself, in milliseconds; 0: for ever.
+    pub(crate) timeout_ms: Option<u64>,
 }
 
 /// A scope of leases: an AMQP channel.

@@ -164,7 +164,8 @@ impl Core {
                 holder.queues.push(id);
             }
         }
-        let lease_ms = queue.settings.lease_ms.or(queue.settings.consumer_timeout_ms);
+        let timeout_ms = c.timeout_ms.or(queue.settings.consumer_timeout_ms).filter(|&ms| ms > 0);
+        let lease_ms = queue.settings.lease_ms.or(timeout_ms);
         let deadline = lease_ms.map(|ms| Millis(fx.now.0.saturating_add(ms)));
         let mut rest = &run.records[..];
         for offset in run.first..run.first + run.count as u64 {

@@ -5,6 +5,7 @@ use anymq_types::{ConsumerId, Millis, QueueId};
 use super::Core;
 use super::deadletter::Reason;
 use super::fx::Fx;
+use crate::api::Event;
 use crate::queue::pick::Pick;
 use crate::queue::settings::Kind;
 use crate::wheel::{Entry, What};
@@ -70,16 +71,31 @@ impl Core {
         }
     }
 
-    /// A lease was held for too long: the message goes back.
+    /// A lease was held for too long. Where leases have an end of their own, the message goes back; where this is the
+    /// consumer timeout, all that its holder has goes back, and the connection closes the channel.
     fn lease_deadline(&mut self, fx: &mut Fx<'_>, id: QueueId, offset: u64) {
-        let due = self
-            .queues
-            .get(&id)
-            .and_then(|q| q.leases.get(&offset))
-            .and_then(|l| l.deadline)
-            .is_some_and(|at| at <= fx.now);
-        if due {
-            self.requeue(fx, id, None, &[offset]);
+        let Some(queue) = self.queues.get(&id) else { return };
+        let Some(lease) = queue.leases.get(&offset).filter(|l| l.deadline.is_some_and(|at| at <= fx.now))
+        else {
+            return;
+        };
+        if queue.settings.lease_ms.is_some() {
+            return self.requeue(fx, id, None, &[offset]);
+        }
+        let consumer = self.consumers.get(lease.consumer.0);
+        let own = consumer.and_then(|c| c.timeout_ms);
+        let timeout_ms = own.or(queue.settings.consumer_timeout_ms).unwrap_or(0);
+        let holder = lease.holder;
+        tracing::warn!(
+            queue = %queue.name, consumer = %consumer.map_or("", |c| &c.tag), timeout_ms,
+            "a delivery was not acknowledged in time: its channel is closed"
+        );
+        let session = self.holders.get(holder.0).map(|h| h.session);
+        self.close_holder(fx, holder);
+        if let Some(state) = session.and_then(|id| self.sessions.get(&id)) {
+            let outbox = state.outbox.clone();
+            outbox.push(Event::TimedOut { holder, timeout_ms });
+            fx.wake(&outbox);
         }
     }
 
