@@ -7,6 +7,7 @@ use anymq_api::{
     Binding, Channel, Connection, Consumer, Declare, DeleteQuery, Exchange, Imported, Overview, Page,
     Permission, Policy, Problem, Queue, User, UserPut, Vhost,
 };
+use anymq_broker::Turn;
 use serde_json::Value;
 
 use crate::access::Operator;
@@ -118,6 +119,8 @@ pub struct Measurements {
 
 /// The broker, as the admin API sees it. Calls may block for as long as a commit takes.
 pub trait Hall: Send + Sync + 'static {
+    /// When a login may be looked at. Does not block.
+    fn login_turn(&self, login: &Login<'_>) -> Turn;
     /// Checks a password; gives the user's tags and the vhosts it has permissions in.
     fn login(&self, login: Login<'_>) -> Result<Operator>;
 

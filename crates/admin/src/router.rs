@@ -1,8 +1,10 @@
 //! The table of paths.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anymq_api::{Problem, codes};
+use anymq_broker::Turn;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, header};
@@ -113,6 +115,12 @@ async fn check_password(
     password: String,
     peer: SocketAddr,
 ) -> Result<Operator, Problem> {
+    // The wait takes up no thread and no turn of the desk.
+    match desk.board.hall()?.login_turn(&Login { user: &user, password: &password, peer }) {
+        Turn::Now => {}
+        Turn::After(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        Turn::Never => return Err(Problem::new(&codes::LOGIN_REFUSED, "login refused")),
+    }
     desk.ask(move |hall| hall.login(Login { user: &user, password: &password, peer })).await
 }
 

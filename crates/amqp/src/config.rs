@@ -17,7 +17,7 @@ pub struct Config {
     /// Heartbeat interval suggested to clients; 0 for none.
     #[serde(with = "anymq_types::units::duration")]
     pub heartbeat: Duration,
-    /// Time a client has from connecting to `connection.open`.
+    /// Time a client has from connecting to `connection.open`, the TLS handshake included.
     #[serde(with = "anymq_types::units::duration")]
     pub handshake_timeout: Duration,
     /// Offer PLAIN, the mechanism nearly all clients use.
@@ -26,6 +26,8 @@ pub struct Config {
     pub amqplain: bool,
     /// Offer EXTERNAL (the client certificate's name is the user) on TLS connections.
     pub external: bool,
+    /// Which name of a client certificate is the user: `common_name`, or `distinguished_name` (`CN=web,O=Shop`).
+    pub external_user: ExternalUser,
     /// Most consumers on one channel.
     pub consumers_per_channel_max: u32,
     /// Most published bytes an uncommitted transaction may hold in memory.
@@ -38,6 +40,17 @@ pub struct Config {
     pub cluster_name: String,
 }
 
+/// Which name of a client certificate is the user's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExternalUser {
+    /// The subject's common name; a certificate without one is nobody's.
+    #[default]
+    CommonName,
+    /// The whole subject as RFC 4514 writes it: `CN=web,O=Shop`.
+    DistinguishedName,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -48,6 +61,7 @@ impl Default for Config {
             plain: true,
             amqplain: true,
             external: true,
+            external_user: ExternalUser::CommonName,
             consumers_per_channel_max: 65_535,
             transaction_bytes_max: anymq_types::ByteSize::mib(64),
             product: "RabbitMQ".into(),

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use anymq_broker::{Event, Principal};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -40,7 +39,7 @@ thread_local! {
     static OUTPUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-type Verification = JoinHandle<anymq_broker::Result<Principal>>;
+type Verification = Pin<Box<dyn Future<Output = anymq_broker::Result<Principal>> + Send>>;
 
 /// How far a connection is.
 enum Stage {
@@ -77,11 +76,11 @@ pub(crate) struct Connection<S, F> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
-    /// A connection that has `handshake_timeout` to open.
+    /// A connection that has until `deadline` to open.
     pub(crate) fn new(
         stream: S,
         handshake: Handshake,
-        handshake_timeout: Duration,
+        deadline: Sleep,
         stopping: &CancellationToken,
         on_login: F,
     ) -> Self {
@@ -92,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
             sent: 0,
             partial: Vec::new(),
             events: Vec::new(),
-            timer: Some(Box::pin(tokio::time::sleep(handshake_timeout))),
+            timer: Some(Box::pin(deadline)),
             tick: None,
             idle_ticks: 0,
             has_written: false,
@@ -188,12 +187,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
 
     fn poll_verification(&mut self, cx: &mut Context<'_>) -> bool {
         let Stage::Verifying(_, verification) = &mut self.stage else { return false };
-        let Poll::Ready(joined) = Pin::new(verification).poll(cx) else { return false };
+        let Poll::Ready(verified) = verification.as_mut().poll(cx) else { return false };
         let Stage::Verifying(mut handshake, _) = std::mem::replace(&mut self.stage, Stage::Done) else {
             return false;
         };
-        let unverified = || Err(anymq_broker::Error::unavailable("the login could not be verified"));
-        let done = handshake.logged_in(joined.unwrap_or_else(|_| unverified()), &mut self.out);
+        let done = handshake.logged_in(verified, &mut self.out);
         self.stage = Stage::Handshake(handshake);
         match done {
             Ok(()) => {

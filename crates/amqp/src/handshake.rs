@@ -9,8 +9,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anymq_broker::{Broker, Connect, Principal};
+use anymq_broker::{Broker, Connect, Principal, Turn};
 use anymq_types::value::{Table, TableRef, Value};
 
 use crate::config::Config;
@@ -40,8 +41,20 @@ pub(crate) enum Login {
 }
 
 impl Login {
-    /// Asks the broker; blocks.
-    pub(crate) fn verify(&self, broker: &Broker, peer: SocketAddr) -> anymq_broker::Result<Principal> {
+    /// Waits until the login may be looked at, then has it verified on a thread that may block.
+    pub(crate) async fn verify(self, broker: Broker, peer: SocketAddr) -> anymq_broker::Result<Principal> {
+        if let Login::Password { user, password } = &self {
+            match broker.login_turn(user, password, peer) {
+                Turn::Now => {}
+                Turn::After(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                Turn::Never => return Err(anymq_broker::Error::forbidden("login was refused")),
+            }
+        }
+        let verified = tokio::task::spawn_blocking(move || self.ask(&broker, peer)).await;
+        verified.unwrap_or_else(|_| Err(anymq_broker::Error::unavailable("the login could not be verified")))
+    }
+
+    fn ask(&self, broker: &Broker, peer: SocketAddr) -> anymq_broker::Result<Principal> {
         match self {
             Login::Password { user, password } => broker.authenticate(user, password, peer),
             Login::Certificate { user } => broker.authenticate_external(user, peer),

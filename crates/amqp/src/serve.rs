@@ -8,7 +8,7 @@ use anymq_net::{Accepted, Lifecycle, Listener};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, ExternalUser};
 use crate::connection::Connection;
 use crate::handshake::{Handshake, Peer};
 
@@ -28,18 +28,20 @@ async fn serve_accepted(
     config: Arc<Config>,
     stopping: CancellationToken,
 ) {
-    let Accepted { stream, peer, local, tls, admission } = accepted;
+    let Accepted { stream, peer, local, tls, since, admission } = accepted;
     let certificate = tls.as_ref().and_then(|tls| tls.client_cert.as_ref());
     let peer = Peer {
         address: peer,
         local,
         tls: tls.is_some(),
-        certificate_user: certificate
-            .map(|cert| cert.common_name.clone().unwrap_or_else(|| cert.subject.clone())),
+        certificate_user: certificate.and_then(|cert| match config.external_user {
+            ExternalUser::CommonName => cert.common_name.clone(),
+            ExternalUser::DistinguishedName => Some(cert.subject.clone()),
+        }),
     };
-    let timeout = config.handshake_timeout;
+    let deadline = tokio::time::sleep_until(since + config.handshake_timeout);
     let handshake = Handshake::new(broker, config, peer);
-    Connection::new(stream, handshake, timeout, &stopping, move || admission.logged_in()).run().await;
+    Connection::new(stream, handshake, deadline, &stopping, move || admission.logged_in()).run().await;
 }
 
 /// Serves one client over any stream, until it ends or `stopping` is cancelled. For tests and simulation.
@@ -51,7 +53,7 @@ pub async fn serve_stream(
     stopping: CancellationToken,
 ) {
     let peer = Peer { address: peer, local: peer, tls: false, certificate_user: None };
-    let timeout = config.handshake_timeout;
+    let deadline = tokio::time::sleep(config.handshake_timeout);
     let handshake = Handshake::new(broker, config, peer);
-    Connection::new(stream, handshake, timeout, &stopping, || ()).run().await;
+    Connection::new(stream, handshake, deadline, &stopping, || ()).run().await;
 }

@@ -109,6 +109,8 @@ pub struct Totals {
     pub queues_deleted: u64,
     /// Logins refused.
     pub auth_failures: u64,
+    /// Logins that had to wait, or were refused unheard, because their address had failed too often.
+    pub auth_held_back: u64,
 }
 
 /// Memory and disk, in bytes.

@@ -12,6 +12,7 @@
 //! does not compile is refused when it is set and never treated as one that matches. Matching is linear in the name.
 
 mod access;
+mod backoff;
 mod error;
 mod login;
 mod password;
@@ -20,6 +21,7 @@ mod permissions;
 mod tags;
 
 pub use access::{Access, AccessSpec};
+pub use backoff::{Backoff, Turn};
 pub use error::{HashError, PatternError, Refusal};
 pub use login::{Attempt, Authenticator, Config, LoopbackUsers};
 pub use password::{HashingAlgorithm, PasswordHash, SALT_BYTES};

@@ -90,6 +90,11 @@ impl Authenticator {
         Authenticator { config, key, decoy: OnceLock::new(), remembered }
     }
 
+    /// Whether the user may come from that address, however it proves who it is.
+    pub fn admits_from(&self, user: &str, peer: IpAddr) -> bool {
+        self.config.loopback_users.admits(user, peer)
+    }
+
     /// The checks that cost nothing, then the memory of past logins: `Ok(true)` is a login, `Ok(false)` means call
     /// [`Authenticator::verify`] on a blocking thread. `stored` is `None` if there is no such user.
     pub fn admit(&self, attempt: Attempt<'_>, stored: Option<&PasswordHash>) -> Result<bool, Refusal> {

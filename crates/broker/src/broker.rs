@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use anymq_auth::{Attempt, Authenticator, PasswordHash, Permissions, Refusal, SALT_BYTES, Tags};
+use anymq_auth::{
+    Attempt, Authenticator, Backoff, PasswordHash, Permissions, Refusal, SALT_BYTES, Tags, Turn,
+};
 use anymq_catalog::{Catalog, Change, Permission, User};
 use anymq_log::{Log, OpenError, ReadError};
 use anymq_runtime::{Clock, Disk, Rng};
@@ -57,6 +59,7 @@ pub(crate) struct Inner {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) config: Config,
     pub(crate) auth: Authenticator,
+    pub(crate) backoff: Backoff,
     clock: Arc<dyn Clock>,
     /// Wall clock and monotonic clock at the start: the broker's time never jumps.
     epoch: (Millis, Duration),
@@ -108,6 +111,7 @@ impl Broker {
             disk,
             config,
             auth,
+            backoff: Backoff::default(),
             clock,
             epoch,
             timer: Mutex::new(Millis(u64::MAX)),
@@ -194,6 +198,20 @@ impl Broker {
         self.inner.config.cluster_name.clone()
     }
 
+    /// When a login may be looked at: at once, unless its address has failed too often. Who has proved the very same
+    /// password lately never waits. Ask once per attempt, before [`Broker::authenticate`].
+    pub fn login_turn(&self, user: &str, password: &[u8], peer: SocketAddr) -> Turn {
+        if !self.inner.config.login_backoff {
+            return Turn::Now;
+        }
+        let stored = self.catalog(|c| c.user(user).cloned());
+        let attempt = Attempt { user, password, peer: peer.ip(), now: self.now() };
+        match self.inner.auth.admit(attempt, stored.as_ref().map(|u| &u.password)) {
+            Ok(true) => Turn::Now,
+            Ok(false) | Err(_) => self.inner.backoff.turn(peer.ip(), self.now()),
+        }
+    }
+
     /// Checks a user's password. Slow on purpose the first time: call it where blocking is allowed.
     ///
     /// # Errors
@@ -202,8 +220,12 @@ impl Broker {
         let stored = self.inner.core.lock().catalog.user(user).cloned();
         let attempt = Attempt { user, password, peer: peer.ip(), now: self.now() };
         match self.inner.auth.verify(attempt, stored.as_ref().map(|u| &u.password)) {
-            Ok(()) => Ok(Principal { user: user.to_owned(), peer }),
+            Ok(()) => {
+                self.inner.backoff.succeeded(peer.ip());
+                Ok(Principal { user: user.to_owned(), peer })
+            }
             Err(refusal) => {
+                self.inner.backoff.failed(peer.ip(), self.now());
                 self.refused(user, peer, &refusal);
                 Err(Error::forbidden("login was refused"))
             }
@@ -213,13 +235,18 @@ impl Broker {
     /// Admits a user whose certificate was verified.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Forbidden`] if there is no such user.
+    /// [`crate::ErrorKind::Forbidden`] if there is no such user, or it may come from this machine only.
     pub fn authenticate_external(&self, user: &str, peer: SocketAddr) -> Result<Principal> {
-        if self.inner.core.lock().catalog.user(user).is_none() {
-            self.refused(user, peer, &Refusal::BadCredentials);
-            return Err(Error::forbidden("login was refused"));
-        }
-        Ok(Principal { user: user.to_owned(), peer })
+        let known = self.catalog(|c| c.user(user).is_some());
+        let refusal = match known {
+            true if self.inner.auth.admits_from(user, peer.ip()) => {
+                return Ok(Principal { user: user.to_owned(), peer });
+            }
+            true => Refusal::LoopbackOnly,
+            false => Refusal::BadCredentials,
+        };
+        self.refused(user, peer, &refusal);
+        Err(Error::forbidden("login was refused"))
     }
 
     fn refused(&self, user: &str, peer: SocketAddr, why: &Refusal) {

@@ -23,12 +23,14 @@ pub struct Config {
     pub history_bytes: ByteSize,
     /// Journal bytes after which a snapshot is taken.
     pub snapshot_every: ByteSize,
-    /// A consumer that holds a message longer than this gives it back, in milliseconds; 0: never.
+    /// A consumer that holds a message longer than this has its channel closed, in milliseconds; 0: never.
     pub consumer_timeout_ms: u64,
     /// Most connections; 0: no limit.
     pub connections_max: u32,
     /// Users that may connect from this machine only.
     pub loopback_users: Vec<String>,
+    /// Let addresses wait that failed to log in several times. Off where all clients come from one address, a proxy's.
+    pub login_backoff: bool,
 }
 
 impl Default for Config {
@@ -45,6 +47,7 @@ impl Default for Config {
             consumer_timeout_ms: 0,
             connections_max: 0,
             loopback_users: vec!["guest".into()],
+            login_backoff: true,
         }
     }
 }

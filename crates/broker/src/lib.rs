@@ -22,6 +22,7 @@ mod session;
 mod stopped;
 mod wheel;
 
+pub use anymq_auth::Turn;
 pub use api::*;
 pub use broker::{Broker, Options, StartError};
 pub use config::Config;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 use crate::admission::{Admission, Admissions, Refusal};
 use crate::lifecycle::Lifecycle;
@@ -31,6 +32,8 @@ pub struct Accepted {
     pub local: SocketAddr,
     /// What TLS settled; none on a plain port.
     pub tls: Option<TlsSession>,
+    /// When it was accepted: what a door allows for logging in counts from here, the TLS handshake included.
+    pub since: Instant,
     /// The connection's place in the limits; tell it of the login.
     pub admission: Admission,
 }
@@ -76,6 +79,7 @@ impl AcceptLoop {
         F: Fn(Accepted) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
+        let since = now();
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let admission = match self.admissions.admit(peer.ip()) {
             Ok(admission) => admission,
@@ -94,7 +98,7 @@ impl AcceptLoop {
         let Some(tls) = self.tls.clone() else {
             let stream = Stream::Plain(tcp);
             let place = admission.clone();
-            let task = door(Accepted { stream, peer, local, tls: None, admission });
+            let task = door(Accepted { stream, peer, local, tls: None, since, admission });
             self.life.spawn(async move {
                 task.await;
                 drop(place);
@@ -112,7 +116,7 @@ impl AcceptLoop {
                 Some(Ok(stream)) => {
                     let tls = stream.tls_session();
                     let place = admission.clone();
-                    door(Accepted { stream, peer, local, tls, admission }).await;
+                    door(Accepted { stream, peer, local, tls, since, admission }).await;
                     drop(place);
                 }
             }
@@ -126,6 +130,11 @@ async fn handshake(tls: TlsContext, tcp: TcpStream) -> Result<Stream, String> {
         Ok(Err(error)) => Err(format!("TLS handshake failed: {error}")),
         Err(_) => Err(format!("TLS handshake took longer than {} seconds", TLS_HANDSHAKE_DEADLINE.as_secs())),
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a socket's deadline; no state of the broker depends on it")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Errors of one connection that was gone before it was accepted, not of the listening socket.

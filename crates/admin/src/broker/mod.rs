@@ -15,7 +15,7 @@ use anymq_api::{
     Binding, Channel, Connection, Consumer, Declare, DeleteQuery, Exchange, Imported, Overview, Page,
     Permission, Policy, Problem, Queue, User, UserPut, Vhost, codes,
 };
-use anymq_broker::{Broker, Done, ErrorKind};
+use anymq_broker::{Broker, Done, ErrorKind, Turn};
 use anymq_catalog::{Catalog, Change};
 use anymq_types::{Millis, VhostId};
 use serde_json::Value;
@@ -103,6 +103,10 @@ fn local_end(peer: SocketAddr) -> SocketAddr {
 }
 
 impl Hall for BrokerHall {
+    fn login_turn(&self, login: &Login<'_>) -> Turn {
+        self.broker.login_turn(login.user, login.password.as_bytes(), login.peer)
+    }
+
     fn login(&self, login: Login<'_>) -> Result<Operator> {
         self.check_login(&login)
     }

@@ -146,5 +146,6 @@ fn counters(stats: &anymq_broker::admin::Stats) -> Totals {
         queues_created: stats.queues_created,
         queues_deleted: stats.queues_deleted,
         auth_failures: stats.auth_failures,
+        auth_held_back: stats.auth_held_back,
     }
 }

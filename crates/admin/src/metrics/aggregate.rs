@@ -90,6 +90,7 @@ fn totals(totals: &Totals, out: &mut Exposition) {
         ("anymq_messages_acked_total", "Messages acknowledged.", totals.acked),
         ("anymq_redeliveries_total", "Messages delivered again.", totals.redelivered),
         ("anymq_auth_failures_total", "Logins refused.", totals.auth_failures),
+        ("anymq_auth_held_back_total", "Logins made to wait, or refused unheard.", totals.auth_held_back),
         ("anymq_connections_opened_total", "Connections that logged in.", totals.connections_opened),
         ("anymq_connections_closed_total", "Connections that ended.", totals.connections_closed),
     ];

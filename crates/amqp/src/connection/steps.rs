@@ -58,8 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
                     return false;
                 };
                 let (broker, peer) = handshake.parties();
-                let verification = tokio::task::spawn_blocking(move || login.verify(&broker, peer));
-                self.stage = Stage::Verifying(handshake, verification);
+                self.stage = Stage::Verifying(handshake, Box::pin(login.verify(broker, peer)));
                 return true;
             }
             Step::Open(session) => {

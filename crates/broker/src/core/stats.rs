@@ -55,6 +55,8 @@ pub struct Stats {
     pub consumers_closed: u64,
     /// Logins that were refused.
     pub auth_failures: u64,
+    /// Logins that had to wait, or were refused unheard, because their address had failed too often.
+    pub auth_held_back: u64,
 }
 
 impl Stats {
