@@ -6,6 +6,9 @@
 pub const NAME_BYTES_MAX: usize = 255;
 /// Deepest nesting of typed header tables and arrays.
 pub const HEADER_DEPTH_MAX: usize = 64;
+/// Most values in one header table, those in nested tables and arrays counted: an owned value takes up to 56 bytes of
+/// memory for two on the wire.
+pub const HEADER_VALUES_MAX: usize = 16_384;
 /// Largest message body, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 128 << 20;
 /// Largest property block, in bytes.

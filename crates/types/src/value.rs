@@ -11,7 +11,7 @@
 //!          D u8 scale, u32 value   S/x u32 n, n bytes   A u32 n, n bytes of values   F u32 n, a table of n bytes   V nothing
 //! ```
 //!
-//! Bounds: nesting ≤ [`HEADER_DEPTH_MAX`](crate::limits::HEADER_DEPTH_MAX); lengths are checked against what is there before anything is taken.
+//! Bounds: nesting ≤ [`HEADER_DEPTH_MAX`](crate::limits::HEADER_DEPTH_MAX), values ≤ [`HEADER_VALUES_MAX`](crate::limits::HEADER_VALUES_MAX); lengths are checked against what is there before anything is taken.
 
 mod owned;
 mod read;
@@ -34,6 +34,9 @@ pub enum ValueError {
     /// Tables within tables beyond the bound.
     #[error("field table is nested deeper than {max} levels", max = crate::limits::HEADER_DEPTH_MAX)]
     TooDeep,
+    /// More values than the bound, those within tables and arrays counted.
+    #[error("field table has more than {max} values", max = crate::limits::HEADER_VALUES_MAX)]
+    TooMany,
     /// A name longer than 255 bytes or a table longer than `u32::MAX` cannot be written.
     #[error("field table has a name or a value too long to encode")]
     TooLong,

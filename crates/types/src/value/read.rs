@@ -1,7 +1,7 @@
 //! Tables read in place.
 
 use super::{Decimal, Double, Float, Table, Value, ValueError};
-use crate::limits::HEADER_DEPTH_MAX;
+use crate::limits::{HEADER_DEPTH_MAX, HEADER_VALUES_MAX};
 
 /// A value in place; tables and arrays are not walked until asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -134,7 +134,11 @@ impl<'a> ValueRef<'a> {
             ValueRef::Bytes(v) => Value::Bytes(v.into()),
             ValueRef::Timestamp(v) => Value::Timestamp(v),
             ValueRef::Array(_) | ValueRef::Table(_) if depth == 0 => Value::Void,
-            ValueRef::Array(v) => Value::Array(v.iter().map(|v| v.to_value_within(depth - 1)).collect()),
+            ValueRef::Array(v) => {
+                let mut values = Vec::with_capacity(v.iter().count());
+                values.extend(v.iter().map(|v| v.to_value_within(depth - 1)));
+                Value::Array(values)
+            }
             ValueRef::Table(v) => Value::Table(v.to_table_within(depth - 1)),
             ValueRef::Void => Value::Void,
         }
@@ -148,7 +152,7 @@ pub struct TableRef<'a>(&'a [u8]);
 impl<'a> TableRef<'a> {
     /// The table whose content is exactly `bytes`, every entry checked. Linear in `bytes`, no allocation.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ValueError> {
-        check_table(bytes, 1)?;
+        check_table(bytes, 1, &mut { HEADER_VALUES_MAX })?;
         Ok(TableRef(bytes))
     }
 
@@ -184,7 +188,10 @@ impl<'a> TableRef<'a> {
     }
 
     fn to_table_within(self, depth: usize) -> Table {
-        Table(self.iter().map(|(name, value)| (name.into(), value.to_value_within(depth))).collect())
+        // Counted first: a vector that grows holds its entries twice.
+        let mut entries = Vec::with_capacity(self.iter().count());
+        entries.extend(self.iter().map(|(name, value)| (name.into(), value.to_value_within(depth))));
+        Table(entries)
     }
 }
 
@@ -266,31 +273,33 @@ impl<'a> Iterator for ArrayIter<'a> {
     }
 }
 
-fn check_table(mut rest: &[u8], depth: usize) -> Result<(), ValueError> {
+fn check_table(mut rest: &[u8], depth: usize, left: &mut usize) -> Result<(), ValueError> {
     if depth > HEADER_DEPTH_MAX {
         return Err(ValueError::TooDeep);
     }
     while !rest.is_empty() {
         short(&mut rest)?;
-        check_nested(value(&mut rest)?, depth)?;
+        check_value(value(&mut rest)?, depth, left)?;
     }
     Ok(())
 }
 
-fn check_array(mut rest: &[u8], depth: usize) -> Result<(), ValueError> {
+fn check_array(mut rest: &[u8], depth: usize, left: &mut usize) -> Result<(), ValueError> {
     if depth > HEADER_DEPTH_MAX {
         return Err(ValueError::TooDeep);
     }
     while !rest.is_empty() {
-        check_nested(value(&mut rest)?, depth)?;
+        check_value(value(&mut rest)?, depth, left)?;
     }
     Ok(())
 }
 
-fn check_nested(value: ValueRef<'_>, depth: usize) -> Result<(), ValueError> {
+/// Counts a value down from `left`, and looks into it.
+fn check_value(value: ValueRef<'_>, depth: usize, left: &mut usize) -> Result<(), ValueError> {
+    *left = left.checked_sub(1).ok_or(ValueError::TooMany)?;
     match value {
-        ValueRef::Table(table) => check_table(table.0, depth + 1),
-        ValueRef::Array(array) => check_array(array.0, depth + 1),
+        ValueRef::Table(table) => check_table(table.0, depth + 1, left),
+        ValueRef::Array(array) => check_array(array.0, depth + 1, left),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::HEADER_DEPTH_MAX;
+use crate::limits::{HEADER_DEPTH_MAX, HEADER_VALUES_MAX};
 
 fn any_value() -> impl Strategy<Value = Value> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..20).prop_map(Text);
@@ -166,6 +166,24 @@ fn nesting_is_bounded() {
         assert_eq!(TableRef::parse(&absurd), Err(ValueError::TooDeep));
         assert_eq!(TableRef::trusted(&absurd).to_table().len(), 1);
     }
+}
+
+#[test]
+fn values_are_counted_wherever_they_stand() {
+    let flat = |count: usize| b"\0V".repeat(count);
+    let within = |tag: u8, content: Vec<u8>| {
+        [&[1, b'k', tag][..], &u32::try_from(content.len()).unwrap().to_be_bytes(), &content].concat()
+    };
+    // The table or array that holds the others counts too.
+    let check = |bytes: &dyn Fn(usize) -> Vec<u8>, most: usize| {
+        assert!(TableRef::parse(&bytes(most)).is_ok());
+        assert_eq!(TableRef::parse(&bytes(most + 1)), Err(ValueError::TooMany));
+    };
+    check(&flat, HEADER_VALUES_MAX);
+    check(&|count| within(b'F', flat(count)), HEADER_VALUES_MAX - 1);
+    check(&|count| within(b'A', b"V".repeat(count)), HEADER_VALUES_MAX - 1);
+    let table = TableRef::parse(&flat(100)).unwrap().to_table();
+    assert_eq!((table.len(), table.0.capacity()), (100, 100), "no room for more than there is");
 }
 
 #[test]
