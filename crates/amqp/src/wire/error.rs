@@ -99,14 +99,38 @@ impl fmt::Debug for Snippet {
     }
 }
 
+/// As Erlang prints a binary: text if all of it can be printed, else numbers.
 impl fmt::Display for Snippet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = &self.bytes[..usize::from(self.len)];
         f.write_str(if self.cut { "first 16 octets = <<" } else { "all octets = <<" })?;
-        for (i, byte) in self.bytes[..usize::from(self.len)].iter().enumerate() {
-            write!(f, "{}{byte}", if i == 0 { "" } else { "," })?;
+        if !bytes.is_empty() && bytes.iter().all(|byte| matches!(byte, 8..=13 | 27 | b' '..=b'~')) {
+            f.write_str("\"")?;
+            bytes.iter().try_for_each(|byte| write_char(f, *byte))?;
+            f.write_str("\"")?;
+        } else {
+            for (i, byte) in bytes.iter().enumerate() {
+                write!(f, "{}{byte}", if i == 0 { "" } else { "," })?;
+            }
         }
         f.write_str(">>")
     }
+}
+
+/// A character of an Erlang string.
+fn write_char(f: &mut fmt::Formatter<'_>, byte: u8) -> fmt::Result {
+    let escape = match byte {
+        8 => 'b',
+        9 => 't',
+        10 => 'n',
+        11 => 'v',
+        12 => 'f',
+        13 => 'r',
+        27 => 'e',
+        b'"' | b'\\' => char::from(byte),
+        _ => return write!(f, "{}", char::from(byte)),
+    };
+    write!(f, "\\{escape}")
 }
 
 /// What is wrong with bytes from the peer; the text is RabbitMQ's where it has one.

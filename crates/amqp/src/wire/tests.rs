@@ -326,7 +326,7 @@ fn bad_frames_are_named() {
             b"\x03\0\x01\0\0\0\x02ab!",
             4096,
             WireError::BadFrameEnd { kind: 3, marker: b'!', snippet: Snippet::of(b"ab") },
-            "type 3, all octets = <<97,98>>: {invalid_frame_end_marker,33}",
+            "type 3, all octets = <<\"ab\">>: {invalid_frame_end_marker,33}",
         ),
         (
             b"\x09\0\x01\0\0\0\x00\xce",
@@ -338,13 +338,13 @@ fn bad_frames_are_named() {
             b"\x01\0\x01\0\0\0\x03abc\xce",
             4096,
             WireError::UnknownFrame { kind: 1, snippet: Snippet::of(b"abc") },
-            "type 1, all octets = <<97,98,99>>: unknown_frame",
+            "type 1, all octets = <<\"abc\">>: unknown_frame",
         ),
         (
             b"\x08\0\0\0\0\0\x11aaaaaaaaaaaaaaaaa\xce",
             4096,
             WireError::UnknownFrame { kind: 8, snippet: Snippet::of(&[b'a'; 17]) },
-            "type 8, first 16 octets = <<97,97,97,97,97,97,97,97,97,97,97,97,97,97,97,97>>: unknown_frame",
+            "type 8, first 16 octets = <<\"aaaaaaaaaaaaaaaa\">>: unknown_frame",
         ),
     ];
     for (bytes, max, error, text) in cases {

@@ -246,14 +246,14 @@ async fn frames_out_of_place_close_the_connection() {
     channel::Flow { active: true }.encode(0, &mut method);
     let cases: &[(&[u8], u16, &str)] = &[
         (b"\x08\0\x01\0\0\0\0\xce", 505, "UNEXPECTED_FRAME - type 8, all octets = <<>>"),
-        (b"\x03\0\0\0\0\0\x01a\xce", 505, "UNEXPECTED_FRAME - type 3, all octets = <<97>>"),
+        (b"\x03\0\0\0\0\0\x01a\xce", 505, "UNEXPECTED_FRAME - type 3, all octets = <<\"a\">>"),
         (b"\x09\0\0\0\0\0\0\xce", 501, "FRAME_ERROR - type 9, all octets = <<>>: unknown_frame"),
         (b"\x01\0\0\0\0\0\x04\0\x0a\0\x63\xce", 503, "COMMAND_INVALID - unknown method 10,99"),
         (&method, 504, "CHANNEL_ERROR - unexpected method in connection state running"),
         (
             b"\x03\0\0\0\0\0\x01ab",
             501,
-            "FRAME_ERROR - type 3, all octets = <<97>>: {invalid_frame_end_marker,98}",
+            "FRAME_ERROR - type 3, all octets = <<\"a\">>: {invalid_frame_end_marker,98}",
         ),
     ];
     for (bytes, code, text) in cases {
