@@ -16,7 +16,7 @@ mod errors;
 pub mod handlers;
 mod handshake;
 mod names;
-mod sasl;
+pub mod sasl;
 mod serve;
 mod session;
 pub mod wire;

@@ -4,15 +4,18 @@ use anymq_types::value::{TableRef, ValueRef};
 
 /// A way to log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mechanism {
+pub enum Mechanism {
+    /// User and password, parted by NUL (RFC 4616).
     Plain,
+    /// User and password in a field table.
     AmqPlain,
+    /// The name in the client's certificate.
     External,
 }
 
 impl Mechanism {
     /// The name on the wire.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Mechanism::Plain => "PLAIN",
             Mechanism::AmqPlain => "AMQPLAIN",
@@ -21,21 +24,23 @@ impl Mechanism {
     }
 
     /// The mechanism of that name.
-    pub(crate) fn parse(name: &str) -> Option<Self> {
+    pub fn parse(name: &str) -> Option<Self> {
         [Mechanism::Plain, Mechanism::AmqPlain, Mechanism::External].into_iter().find(|m| m.name() == name)
     }
 }
 
 /// User and password as the client sent them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Credentials<'a> {
-    pub(crate) user: &'a [u8],
-    pub(crate) password: &'a [u8],
+pub struct Credentials<'a> {
+    /// Who.
+    pub user: &'a [u8],
+    /// The password, in the clear.
+    pub password: &'a [u8],
 }
 
 /// Reads a PLAIN response: NUL, user, NUL, password. The text before the first NUL (an identity to act as) must be
 /// empty, as RabbitMQ has it.
-pub(crate) fn plain(response: &[u8]) -> Option<Credentials<'_>> {
+pub fn plain(response: &[u8]) -> Option<Credentials<'_>> {
     let rest = response.strip_prefix(b"\0")?;
     let end = rest.iter().position(|b| *b == 0)?;
     let (user, password) = (&rest[..end], &rest[end + 1..]);
@@ -43,7 +48,7 @@ pub(crate) fn plain(response: &[u8]) -> Option<Credentials<'_>> {
 }
 
 /// Reads an AMQPLAIN response: a field table without its length, with LOGIN and PASSWORD.
-pub(crate) fn amqplain(response: &[u8]) -> Result<Credentials<'_>, &'static str> {
+pub fn amqplain(response: &[u8]) -> Result<Credentials<'_>, &'static str> {
     let table = TableRef::parse(response).map_err(|_| "AMQPLAIN auth info is not a field table")?;
     let (Some(user), Some(password)) = (table.get("LOGIN"), table.get("PASSWORD")) else {
         return Err("AMQPLAIN auth info is missing LOGIN or PASSWORD field");
