@@ -220,6 +220,12 @@ PROBES = [
         client.login(), client.open_channel(1), client.raw(frame(FRAME_HEARTBEAT, 1, b"")),
         client.wait(1, {"never"}, timeout=3)))]),
     Probe("conn.login.empty-response", "1.1 Handshake", [login(response="")]),
+    Probe("conn.login.noise", "1.1 Handshake", [login(response=b"\xff" * 300)]),
+    Probe("conn.login.name-not-utf8", "1.1 Handshake", [login(response=b"\0\xff\xfe\0\xff")]),
+    Probe("conn.login.amqplain-noise", "1.1 Handshake", [login(mechanism="AMQPLAIN", response=b"\xff" * 300)]),
+    Probe("conn.login.too-long", "1.1 Handshake", [login(response=b"x" * 20_000)]),
+    Probe("conn.channel-number-high", "1.1 limits", [fresh(lambda run, client: (
+        client.login(channel_max=2), run.line(client.open_channel(60_000).name)))]),
     Probe("conn.quit-without-close", "1.1 Error class split", [
         queue("$q"), on("b", publish("$q", "a"), sync(), get("$q", no_ack=False)), drop("b"),
         ("count", {"queue": "$q", "wanted": 1}), get("$q")]),

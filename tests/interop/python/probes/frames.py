@@ -5,7 +5,7 @@ import time
 
 from probes.connection import fresh
 from runner import Probe
-from wire import FRAME_BODY, FRAME_HEADER, FRAME_METHOD, encode_header, encode_method, frame
+from wire import FRAME_BODY, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, encode_header, encode_method, frame
 
 
 def after_login(*parts, channel=True):
@@ -76,6 +76,7 @@ def big_body(run, client):
 
 
 PROBES = [
+    row("bad-end-of-body", PUBLISH, header(3), frame(FRAME_BODY, 1, b"abc", end=0xCF)),
     row("bad-end", frame(FRAME_METHOD, 1, encode_method("basic.qos", {}), end=0x00)),
     row("too-large", struct.pack(">BHI", FRAME_METHOD, 1, 200_000)),
     row("unknown-type", frame(5, 1, b"abc")),
@@ -84,6 +85,9 @@ PROBES = [
     row("empty-method", frame(FRAME_METHOD, 1, b"")),
     row("short-method", frame(FRAME_METHOD, 1, b"\x00\x32")),
     row("truncated-arguments", method("queue.declare", cut=8, queue="p.frame.cut")),
+    row("name-not-utf8", method("queue.declare", queue=b"\xff\xfe")),
+    row("heartbeat-with-payload", frame(FRAME_HEARTBEAT, 0, b"x")),
+    row("body-on-channel-0", frame(FRAME_BODY, 0, b"x")),
     row("trailing-bytes", frame(FRAME_METHOD, 1, encode_method("basic.qos", {}) + b"extra")),
     row("body-without-header", body(b"abc")),
     row("header-without-method", header(3)),
