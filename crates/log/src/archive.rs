@@ -89,6 +89,11 @@ impl Archive {
     pub fn sync(&mut self) -> Result<(), WriteError> {
         self.flush()?;
         let Some(current) = &self.current else { return Ok(()) };
+        // Tells damage to the last group from one that was never finished; the next group takes its place.
+        match seal(current) {
+            Err(WriteError::Full) => {} // A help, not a promise.
+            sealed => sealed?,
+        }
         sync(&self.log, current)
     }
 
@@ -119,10 +124,7 @@ impl Archive {
     /// Ends the segment with a seal, so that its end is known.
     fn end_segment(&mut self) -> Result<(), WriteError> {
         let Some(current) = &self.current else { return Ok(()) };
-        let mut seal = [0; GROUP_HEADER];
-        GroupHeader::seal(current.start).write(&mut seal, current.salt);
-        let offset = u64::from(current.start.offset());
-        current.file.write_at(offset, &seal).map_err(WriteError::io(&current.path))?;
+        seal(current)?;
         sync(&self.log, current)?;
         self.log.segments.update(current.id, |s| s.sealed = true);
         self.current = None;
@@ -136,6 +138,14 @@ impl Drop for Archive {
             self.log.segments.update(current.id, |s| s.sealed = true);
         }
     }
+}
+
+/// Marks where the groups end.
+fn seal(current: &Current) -> Result<(), WriteError> {
+    let mut seal = [0; GROUP_HEADER];
+    GroupHeader::seal(current.start).write(&mut seal, current.salt);
+    let offset = u64::from(current.start.offset());
+    current.file.write_at(offset, &seal).map_err(WriteError::io(&current.path))
 }
 
 fn sync(log: &Inner, current: &Current) -> Result<(), WriteError> {

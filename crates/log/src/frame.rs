@@ -72,8 +72,8 @@ pub(crate) fn parse(at: Position, bytes: &[u8], salt: u32) -> Result<(Frame<'_>,
 
 /// The frames of a span, as [`crate::Log::frames`] gives them.
 ///
-/// The log's own frames are skipped. A frame that does not verify is an error that names it; iteration goes on behind
-/// it if its length stays inside the span, and ends if not.
+/// The log's own frames are skipped. A frame that does not verify is an error that names it; iteration goes on at the
+/// next that does.
 #[derive(Clone, Debug)]
 pub struct FrameIter<'a> {
     at: Position,
@@ -87,6 +87,16 @@ impl<'a> FrameIter<'a> {
     }
 }
 
+/// Where iteration goes on behind a frame that does not verify: at the end it claims, unless its length is what is damaged.
+fn behind_bad(bytes: &[u8], salt: u32) -> usize {
+    let verifies = |at: usize| parse(Position(0), &bytes[at..], salt).is_ok();
+    let claimed = frame_len(bytes).filter(|&len| len <= bytes.len());
+    match claimed {
+        Some(len) if len == bytes.len() || verifies(len) => len,
+        _ => (1..bytes.len()).find(|&at| verifies(at)).or(claimed).unwrap_or(bytes.len()),
+    }
+}
+
 impl<'a> Iterator for FrameIter<'a> {
     type Item = Result<Frame<'a>, BadFrame>;
 
@@ -97,7 +107,10 @@ impl<'a> Iterator for FrameIter<'a> {
             }
             let (at, bytes) = (self.at, self.rest);
             let parsed = parse(at, bytes, self.salt);
-            let step = frame_len(bytes).filter(|&len| len <= bytes.len()).unwrap_or(bytes.len());
+            let step = match &parsed {
+                Ok((_, len)) => *len,
+                Err(_) => behind_bad(bytes, self.salt),
+            };
             self.rest = &bytes[step..];
             // A span is at most u32 long: its positions came from one segment.
             self.at = at.plus(step as u32);
@@ -164,13 +177,20 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beyond_the_span_ends_iteration() {
-        let mut span = frame(1, b"one", 9);
-        span[1] = 0xFF;
-        span.extend(frame(2, b"two", 9));
-        let items: Vec<_> = FrameIter::new(Position(0), &span, 9).collect();
-        assert_eq!(items.len(), 1);
-        assert_eq!(items[0].as_ref().unwrap_err().fault, FrameFault::Length);
+    fn a_damaged_length_does_not_hide_what_follows() {
+        // One that reaches beyond the span, one that is too short, one that ends within another frame.
+        for (byte, value) in [(1, 0xFF), (0, 1), (0, 5)] {
+            let mut span = frame(1, b"one", 9);
+            span[byte] = value;
+            span.extend(frame(2, b"two", 9));
+            let second = span.len() as u32;
+            span.extend(frame(3, b"three", 9));
+            let items: Vec<_> = FrameIter::new(Position(0), &span, 9).collect();
+            assert_eq!(items.len(), 3);
+            assert_eq!(items[0].as_ref().unwrap_err().at, Position(0));
+            assert_eq!(items[1].as_ref().unwrap().body, b"two");
+            assert_eq!(items[2].as_ref().unwrap().at, Position(0).plus(second));
+        }
         let cut = FrameIter::new(Position(0), &[1, 0, 0], 9).next().unwrap();
         assert_eq!(cut.unwrap_err().fault, FrameFault::Length);
     }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Core;
 use super::fx::{Fx, LoadRequest};
-use crate::journal::{APPEND, Append, SPILL};
+use crate::journal::{APPEND, Append, Moved, Piece, SPILL};
 use crate::wheel::{Entry, What};
 
 /// Bytes of journal read at once.
@@ -55,8 +55,8 @@ impl Core {
         let id = request.queue;
         let Some(queue) = self.queues.get_mut(&id) else { return };
         queue.loading = false;
-        match span {
-            Ok(span) => self.install_span(log, request, &span),
+        match &span {
+            Ok(span) => self.install_span(log, request, span),
             // Says nothing about what is stored.
             Err(ReadError::Closed) => return,
             Err(ReadError::Busy) => {
@@ -73,7 +73,8 @@ impl Core {
         };
         let extent = self.queues.get(&id).and_then(|q| q.stream.extent(q.stream.find(request.base)?));
         if extent.is_some_and(|e| same(e) && e.live > 0 && e.data.is_none()) {
-            self.isolate(fx, id, request.base);
+            let good = span.map_or_else(|_| Vec::new(), |span| pieces_in(log, request, &span));
+            self.isolate(fx, id, request.base, good);
         }
         self.bury(fx, id);
         self.enforce_length(fx, id);
@@ -117,13 +118,42 @@ impl Core {
         }
     }
 
-    /// A stored chunk did not verify: it is reported, its messages are given up, everything else goes on.
-    fn isolate(&mut self, fx: &mut Fx<'_>, id: QueueId, base: u64) {
+    /// Something in a stored extent did not verify: it is reported, its messages are given up, everything else goes on. `good` are
+    /// the chunks that do verify.
+    fn isolate(&mut self, fx: &mut Fx<'_>, id: QueueId, base: u64, mut good: Vec<Piece>) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         let Some(extent) = queue.stream.find(base).and_then(|n| queue.stream.extent(n)) else { return };
         let (start, end, at) = (extent.base, extent.end(), extent.at);
-        tracing::error!(queue = %queue.name, %at, messages = end - start, "damaged messages are skipped; run anymq check");
-        self.stats.corrupt += end - start;
+        good.retain(|p| p.base >= start && p.base + p.count as u64 <= end);
+        good.sort_unstable_by_key(|p| p.base);
+        if good.iter().any(|p| p.count as u64 == end - start) {
+            good.clear(); // It verifies, and is not what the index says.
+        }
+        let mut lost = Vec::new();
+        let mut from = start;
+        for piece in &good {
+            if from < piece.base {
+                lost.push((from, piece.base));
+            }
+            from = from.max(piece.base + piece.count as u64);
+        }
+        if from < end {
+            lost.push((from, end));
+        }
+        let messages: u64 = lost.iter().map(|(from, to)| to - from).sum();
+        tracing::error!(queue = %queue.name, %at, messages, "damaged messages are skipped; run anymq check");
+        self.stats.corrupt += messages;
+        for (from, to) in lost {
+            self.give_up(fx, id, from, to);
+        }
+        // The rest stands in the index by itself from now on, where it is.
+        let split = Moved { queue: id, start, end, pieces: good };
+        self.with_queue(id, |queue, segments| queue.move_extents(&split, segments));
+    }
+
+    /// Settles messages that cannot be read.
+    fn give_up(&mut self, fx: &mut Fx<'_>, id: QueueId, start: u64, end: u64) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
         let leased: Vec<u64> = queue.leases.keys().copied().filter(|o| (start..end).contains(o)).collect();
         for offset in leased {
             self.release_lease(id, offset);
@@ -136,6 +166,16 @@ impl Core {
             }
         }
     }
+}
+
+/// The chunks of a queue in a span, where they stand.
+fn pieces_in(log: &Log, request: &LoadRequest, span: &Bytes) -> Vec<Piece> {
+    let piece = |frame: Frame<'_>| {
+        let (base, count, _) = part_of(&frame, request.queue, span)?;
+        let bytes = anymq_log::FRAME_HEADER + frame.body.len();
+        Some(Piece { base, count, at: frame.at, span: bytes as u32 })
+    };
+    log.frames(request.at, span).filter_map(|frame| piece(frame.ok()?)).collect()
 }
 
 /// The records a frame holds for a queue: base offset, count, bytes.

@@ -253,8 +253,12 @@ impl Core {
 fn next_run(queue: &Queue, cursor: &mut StreamCursor, max: u32) -> Next {
     loop {
         let Some(number) = queue.stream.settle_place(&mut cursor.place) else { return Next::End };
-        let Some((data, byte)) = queue.stream.rest_at(&cursor.place) else { return Next::Load(number) };
         let Some(extent) = queue.stream.extent(number) else { return Next::End };
+        if extent.live == 0 {
+            cursor.place = Place::at(extent.end()); // It was damaged, and given up.
+            continue;
+        }
+        let Some((data, byte)) = queue.stream.rest_at(&cursor.place) else { return Next::Load(number) };
         let left = extent.end() - cursor.place.offset;
         let rest = &data[byte as usize..];
         let (mut count, mut bytes, mut skipped) = (0u32, 0usize, 0usize);

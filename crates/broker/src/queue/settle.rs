@@ -197,13 +197,13 @@ impl Queue {
         debug_assert_eq!(self.kind, Kind::Stream);
         while self.stream.extents().next().is_some_and(|e| e.end() <= offset) {
             let Some(extent) = self.stream.pop_front() else { break };
-            if extent.stored {
+            if extent.stored && extent.live > 0 {
                 segments.release(extent.at.segment(), extent.own);
             }
             if let Some(data) = &extent.data {
                 self.resident -= data.len() as u64;
             }
-            self.ready -= extent.count as u64;
+            self.ready -= extent.live as u64;
         }
         self.head = self.head.max(self.stream.first());
         if self.fresh.offset < self.head {
