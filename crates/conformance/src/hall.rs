@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anymq_broker::{
-    Broker, Connect, Delivery, Event, HolderId, Options, Principal, PublishBatch, Session, StartError,
+    Broker, Connect, Delivery, Event, HolderId, Options, Outcome, Principal, PublishBatch, Session,
+    StartError,
 };
 use anymq_runtime::{Disk, FaultDisk, Loss, ManualClock};
 use anymq_types::record::{Record, Records};
@@ -34,6 +35,8 @@ pub struct HallOptions {
     pub history_bytes: u64,
     /// Free disk space below which publishers are held back.
     pub disk_free_limit: u64,
+    /// Most reads waiting for the disk.
+    pub reads_max: usize,
 }
 
 impl Default for HallOptions {
@@ -43,6 +46,7 @@ impl Default for HallOptions {
             memory_budget: 1 << 20,
             history_bytes: 64 << 10,
             disk_free_limit: 0,
+            reads_max: 1_024,
         }
     }
 }
@@ -107,6 +111,7 @@ impl Hall {
         let log = anymq_log::Config {
             segment_bytes: self.options.segment_bytes,
             threads: false,
+            reads_max: self.options.reads_max,
             seed: Some(1),
             clock: self.clock.clone(),
             on_fatal: Arc::new(move |_| fatal.store(true, Ordering::SeqCst)),
@@ -224,9 +229,10 @@ impl Hall {
         answer
     }
 
-    /// Turns one bit of the disk over.
-    pub fn flip(&self, path: &str, byte: u64, bit: u8) {
-        self.disk.flip(path, byte, bit);
+    /// Ends a delivery and leaves what that wants to be read unread.
+    pub fn settle_without_reading(&mut self, lease: Lease, outcome: Outcome) {
+        let connection = self.connection(lease.client);
+        connection.session.settle(connection.holder, outcome, &[settled(lease)]);
     }
 
     /// Files on the disk with their lengths.

@@ -7,7 +7,7 @@ use anymq_runtime::Loss;
 use anymq_types::value::Table;
 
 use super::wording::arguments;
-use super::{Connection, Hall, connect, given, settled};
+use super::{Connection, Hall, connect, given};
 use crate::door::{Answer, Client, Counts, Door, End, Given, Interruption, Lease, Message, QueueSpec};
 
 /// Most looks at what a fetch reads from the disk.
@@ -128,8 +128,7 @@ impl Door for Hall {
             End::Reject => Outcome::Reject,
             End::Requeue => Outcome::Requeue,
         };
-        let connection = self.connection(lease.client);
-        connection.session.settle(connection.holder, outcome, &[settled(lease)]);
+        self.settle_without_reading(lease, outcome);
         // A refused message that is on disk is dead-lettered when it has been read.
         self.broker().log().run_reads_now();
     }
