@@ -80,7 +80,7 @@ pub fn priority_order_holds(door: &mut dyn Door) {
 
 /// In a quorum queue priorities above 4 are urgent: two of them for one that is not.
 pub fn urgent_messages_keep_their_turns(door: &mut dyn Door) {
-    let urgent = |n: usize| Message { priority: if n % 2 == 0 { 5 } else { 4 }, ..message(n) };
+    let urgent = |n: usize| Message { priority: if n.is_multiple_of(2) { 5 } else { 4 }, ..message(n) };
     // Even numbers are urgent: two of them, one odd one, and at the end what is left.
     let turns = |urgent: Vec<usize>, normal: Vec<usize>| {
         let (mut urgent, mut normal) = (urgent.into_iter(), normal.into_iter());
