@@ -225,7 +225,8 @@ impl Repair<'_> {
             self.disk.sync_dir(segment::DIR)
         })();
         written.map_err(OpenError::io(&*path))?;
-        self.did(&path, Some(start), gap.end.0 - start.0, None, "the missing segment stands in as lost");
+        let lost = gap.end.0.saturating_sub(start.0);
+        self.did(&path, Some(start), lost, None, "the missing segment stands in as lost");
         Ok(())
     }
 

@@ -38,7 +38,7 @@ pub fn journal(data: &[u8]) {
         Ok((log, frames)) => goes_on(&started, &log, &frames),
         Err(OpenError::NewerFormat { .. } | OpenError::Foreign { .. }) => {}
         Err(error) => {
-            assert!(damage || checked.is_err(), "the check found nothing, but: {error}");
+            assert!(damage || checked.is_err() || !is_consistent, "the check found nothing, but: {error}");
             let repaired = disk.after_crash(Loss::Nothing);
             if repair(&repaired, &mut |_| {}).is_err() {
                 return;
@@ -146,8 +146,8 @@ struct Script {
 }
 
 impl Script {
-    /// The directory, and whether each segment begins where the one before says that it ended: at the end of a group.
-    /// No damage makes it otherwise, because headers have checksums, and repair makes nothing of it.
+    /// The directory, and whether groups and segments stand one behind the other, each where the one before ended. No
+    /// damage makes it otherwise: their headers say where they stand, and have checksums.
     fn run(mut data: &[u8]) -> (FaultDisk, bool) {
         let disk = FaultDisk::new();
         for dir in ["segments", "snapshots"] {
@@ -193,7 +193,7 @@ impl Script {
             11 => self.flip(n),
             12 => self.snapshot(self.end(), false),
             13 => self.snapshot(self.end().wrapping_add_signed(i64::from(n as i8)), n & 1 != 0),
-            14 => self.file.truncate(self.file.len().saturating_sub(usize::from(n))),
+            14 => self.file.truncate(self.file.len().saturating_sub(usize::from(n)).max(PAGE)),
             _ => self.raw(&vec![0; usize::from(n)]),
         }
     }
@@ -211,12 +211,12 @@ impl Script {
 
     /// Writes the group; `lie` is added to its length.
     fn end_group(&mut self, lie: i64) {
+        self.is_consistent &= lie == 0 && self.groups_end == self.file.len();
         let bytes = (self.group.len() as u32).wrapping_add_signed(lie as i32);
         self.own(0, bytes, self.frames, crc(&self.heads) ^ SALT);
         let group = std::mem::take(&mut self.group);
         self.raw(&group);
         self.groups_end = self.file.len();
-        self.is_consistent &= lie == 0;
         self.heads.clear();
         self.frames = 0;
     }
@@ -332,6 +332,9 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         with(b"\x07\x05\x00\x01x\x06\x00"),
         with(b"\x0a\x64\x00\x01x\x06\x00"),
         with(b"\x0a\x05\x00\x01x\x06\x00"),
+        with(b"\x0a\x64\x0a\xd8\x00\x01x\x06\x00"),
+        with(b"\x0a\xf9\x00\x01x\x06\x00"),
+        with(b"\x09\x05\x00\x01x\x06\x00"),
         with(b"\x05\x03\x00hi\x06\x00\x0f\xff\x03\x04junk"),
         Vec::new(),
     ]
