@@ -70,6 +70,8 @@ pub(crate) struct Inner {
     house_called: Condvar,
     pub(crate) stopping: AtomicBool,
     pub(crate) snapshot_at: AtomicU64,
+    /// The one before it; 0: not known.
+    pub(crate) snapshot_before: AtomicU64,
     /// The core's alarms, for doors that ask at every wake: bit 0 memory, bit 1 disk.
     pub(crate) alarms: AtomicU8,
 }
@@ -119,6 +121,7 @@ impl Broker {
             house_called: Condvar::new(),
             stopping: AtomicBool::new(false),
             snapshot_at: AtomicU64::new(start),
+            snapshot_before: AtomicU64::new(0),
             alarms: AtomicU8::new(0),
         });
         let broker = Broker { inner };

@@ -17,7 +17,8 @@ impl Inner {
     pub(crate) fn housekeep(self: &Arc<Self>) {
         self.watch_resources();
         let segments = self.log.segments();
-        if self.journal_bytes_since(&segments) >= self.config.snapshot_every.0
+        let due = self.journal_bytes_since(&segments) >= self.config.snapshot_every.0;
+        if (due || self.snapshot_makes_room(&segments))
             && let Err(error) = self.take_snapshot()
         {
             tracing::error!(error, "snapshot failed; the journal is kept until one succeeds");
@@ -28,7 +29,7 @@ impl Inner {
     /// Raises and clears alarms, and tells every connection when they change.
     fn watch_resources(self: &Arc<Self>) {
         let full = !matches!(self.log.health(), Health::Ok);
-        let free = self.disk.free_space().unwrap_or(u64::MAX);
+        let free = self.free_bytes().unwrap_or(u64::MAX);
         let mark = memory_mark(self.config.memory_high_watermark.0);
         let alarms =
             Alarms { memory: resident_bytes() > mark, disk: full || free < self.config.disk_free_limit.0 };
@@ -56,9 +57,22 @@ impl Inner {
         ResourceLimits {
             memory: resident_bytes(),
             memory_limit: memory_mark(self.config.memory_high_watermark.0),
-            disk_free: self.disk.free_space().unwrap_or(0),
+            disk_free: self.free_bytes().unwrap_or(0),
             disk_free_limit: self.config.disk_free_limit.0,
         }
+    }
+
+    /// Whether the disk is low and segments wait to be let go until the older of the two kept snapshots is past them. A journal
+    /// that is stuck cannot say how far it is, so then there is no snapshot.
+    fn snapshot_makes_room(&self, segments: &[SegmentStat]) -> bool {
+        let before = Position(self.snapshot_before.load(Ordering::Relaxed)).segment();
+        let waits = |s: &SegmentStat| s.freed && s.class == anymq_log::Class::Journal && s.id >= before;
+        self.core.lock().alarms.disk && matches!(self.log.health(), Health::Ok) && segments.iter().any(waits)
+    }
+
+    /// Bytes that can still be written: what the disk has, and what the journal keeps for itself.
+    fn free_bytes(&self) -> Option<u64> {
+        Some(self.disk.free_space().ok()?.saturating_add(self.log.spare_bytes()))
     }
 
     /// Journal bytes written since the last snapshot, roughly: whole segments and the part of the present one.
@@ -93,7 +107,8 @@ impl Inner {
             writer.chunk(chunk).map_err(|e| e.to_string())?;
         }
         writer.finish().map_err(|e| e.to_string())?;
-        self.snapshot_at.store(through.0, Ordering::Relaxed);
+        let before = self.snapshot_at.swap(through.0, Ordering::Relaxed);
+        self.snapshot_before.store(before, Ordering::Relaxed);
         Ok(())
     }
 

@@ -330,6 +330,11 @@ impl Log {
         self.inner.counters.stats(uncommitted, self.inner.jobs.waiting())
     }
 
+    /// Bytes of the files that are kept for the next segments; one of them may have found no room yet and does not count.
+    pub fn spare_bytes(&self) -> u64 {
+        self.inner.spares.len().saturating_sub(1) as u64 * u64::from(self.inner.config.segment_bytes)
+    }
+
     /// What opening found.
     pub fn recovered(&self) -> &Recovered {
         &self.inner.recovered

@@ -29,7 +29,7 @@ impl Spares {
         self.paths.lock().push(path);
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.paths.lock().len()
     }
 

@@ -43,12 +43,12 @@ pub(crate) struct Survivor {
 }
 
 impl Core {
-    /// Decides what can go, oldest first, so that the sealed segments fit the history budget.
+    /// Decides what can go, oldest first, so that the sealed segments fit the history budget; there is none while the disk is low.
     pub(crate) fn plan_reclaim(&self, segments: &[SegmentStat]) -> Plan {
         let mut sealed: Vec<&SegmentStat> = segments.iter().filter(|s| s.sealed && !s.freed).collect();
         sealed.sort_by_key(|s| s.id);
         let mut total: u64 = sealed.iter().map(|s| s.bytes).sum();
-        let budget = self.config.history_bytes.0;
+        let budget = if self.alarms.disk { 0 } else { self.config.history_bytes.0 };
         let mut plan = Plan::default();
         for segment in sealed {
             if total <= budget {
