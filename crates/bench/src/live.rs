@@ -23,6 +23,10 @@ pub(crate) struct Live {
     /// Totals since the start, for the progress line and for knowing when all has arrived.
     pub(crate) published: AtomicU64,
     pub(crate) delivered: AtomicU64,
+    /// Most copies on the way.
+    pub(crate) backlog: u64,
+    /// Copies of each message that arrive.
+    pub(crate) copies: u64,
 }
 
 impl Live {
@@ -43,7 +47,18 @@ impl Live {
             producers_done: AtomicU64::new(0),
             published: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
+            backlog: u64::MAX,
+            copies: 1,
         }
+    }
+
+    /// Messages that may be published before consumers have caught up.
+    pub(crate) fn room(&self) -> u64 {
+        if self.backlog == u64::MAX {
+            return u64::MAX;
+        }
+        let waiting = self.published.load(Relaxed).saturating_sub(self.delivered.load(Relaxed) / self.copies);
+        self.backlog.saturating_sub(waiting)
     }
 
     pub(crate) fn measure_to(&self) -> Nanos {

@@ -46,6 +46,9 @@ pub struct Load {
     /// Publisher confirms, with at most this many outstanding per producer; 0: no confirms
     #[arg(long, default_value_t = 0, value_name = "WINDOW")]
     pub confirm: u32,
+    /// Most messages published and not delivered yet, over all producers: publishers wait for the consumers; 0: no limit
+    #[arg(long, default_value_t = 0)]
+    pub backlog: u64,
     /// Consume without acknowledgements
     #[arg(long)]
     pub auto_ack: bool,
@@ -103,6 +106,7 @@ impl Default for Load {
             size: 100,
             rate: 0,
             confirm: 0,
+            backlog: 0,
             auto_ack: false,
             ack_multiple: false,
             prefetch: 1000,
@@ -130,6 +134,7 @@ impl Load {
         }
         ensure!(self.queues > 0, "queues is at least 1");
         ensure!(self.confirm <= CONFIRM_MAX, "confirm is at most {CONFIRM_MAX}");
+        ensure!(self.backlog == 0 || self.consumers > 0, "a bounded backlog needs consumers");
         ensure!(self.duration > Duration::ZERO, "duration is more than 0");
         let durable = self.durable || self.queue_type == QueueType::Classic;
         ensure!(durable, "a {} queue is durable: add --durable", self.queue_type.name());
@@ -142,7 +147,7 @@ impl Load {
 
     /// In a few words: `1 to 1, 100 B, persistent, durable, confirm 1000`.
     pub(crate) fn describe(&self) -> String {
-        let Load { producers, consumers, queues, size, confirm, prefetch, .. } = self;
+        let Load { producers, consumers, queues, size, confirm, backlog, prefetch, .. } = self;
         let mut words = vec![format!("{producers} to {consumers}"), format!("{size} B")];
         let mut add = |yes: bool, word: String| {
             if yes {
@@ -155,6 +160,7 @@ impl Load {
         add(self.durable, "durable".to_owned());
         add(self.persistent, "persistent".to_owned());
         add(*confirm > 0, format!("confirm {confirm}"));
+        add(*backlog > 0, format!("backlog at most {backlog}"));
         add(*consumers > 0 && self.auto_ack, "auto-ack".to_owned());
         add(*consumers > 0 && !self.auto_ack, format!("ack, prefetch {prefetch}"));
         add(self.rate > 0, format!("{} msg/s", self.rate));
@@ -200,6 +206,7 @@ mod tests {
         check("auto-ack = true\nack-multiple = true", "exclude each other");
         check("duration = '0s'", "duration");
         check("queues = 0", "queues is at least 1");
+        check("backlog = 5\nconsumers = 0", "needs consumers");
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::result::Tally;
 
 /// Frames are handed to the socket in pieces of about this size.
 const BATCH_BYTES: usize = 64 << 10;
+/// How long a producer waits before it looks again whether the consumers have caught up.
+const PAUSE: Nanos = SECOND / 20_000;
 /// Batches of one connection before others get their turn.
 const BATCHES_PER_TURN: usize = 4;
 
@@ -29,6 +31,8 @@ pub(crate) struct Producer {
     left: u64,
     schedule: Option<Schedule>,
     window: Option<Window>,
+    /// Until then it waits for the consumers.
+    pause: Option<Nanos>,
     done: bool,
 }
 
@@ -130,7 +134,16 @@ impl Producer {
         let templates =
             routes.iter().map(|route| Template::new(load, *route, frame_max)).collect::<Result<_>>()?;
         let window = (load.confirm > 0).then(|| Window::new(load.confirm));
-        Ok(Producer { connection, templates, next: 0, left: limit, schedule, window, done: false })
+        Ok(Producer {
+            connection,
+            templates,
+            next: 0,
+            left: limit,
+            schedule,
+            window,
+            pause: None,
+            done: false,
+        })
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -143,9 +156,12 @@ impl Producer {
 
     /// When it next has to be called though nothing happens on its socket.
     pub(crate) fn wake_at(&self) -> Option<Nanos> {
-        let schedule = self.schedule.as_ref()?;
+        let due = match (self.pause, &self.schedule) {
+            (Some(until), _) => until,
+            (None, schedule) => schedule.as_ref()?.due(),
+        };
         let may_send = !self.done && self.left > 0 && self.connection.unsent() == 0;
-        (may_send && self.window.as_ref().is_none_or(Window::has_room)).then(|| schedule.due())
+        (may_send && self.window.as_ref().is_none_or(Window::has_room)).then_some(due)
     }
 
     /// Does what can be done now. `Again`: call again soon, there is more to do.
@@ -172,7 +188,9 @@ impl Producer {
         let now = live.clock.now();
         let over = now >= live.measure_to();
         let mut count = 0;
-        while !over && self.left > count && self.connection.unsent() < BATCH_BYTES {
+        let room = live.room();
+        self.pause = (room == 0).then_some(now + PAUSE);
+        while !over && count < room && self.left > count && self.connection.unsent() < BATCH_BYTES {
             if self.window.as_ref().is_some_and(|window| !window.has_room()) {
                 break;
             }

@@ -115,7 +115,9 @@ fn under_load(
     let nanos = |span: Duration| Nanos::try_from(span.as_nanos()).unwrap_or(Nanos::MAX / 4);
     let start = clock.now() + HEAD_START;
     let from = start + nanos(load.warmup);
-    let live = Live::new(clock, start, from, from + nanos(load.duration), GRACE);
+    let mut live = Live::new(clock, start, from, from + nanos(load.duration), GRACE);
+    live.copies = load.copies();
+    live.backlog = if load.backlog > 0 { load.backlog } else { u64::MAX };
     let producers = producers(controls, load, names, start)?;
     let goal = Goal {
         producers: u64::from(load.producers),

@@ -187,7 +187,7 @@ impl Broker {
                     settings: q.settings.clone(),
                     ready: q.ready,
                     unacked: q.unacked(),
-                    delayed: q.delayed,
+                    delayed: q.delayed(),
                     ready_bytes: q.ready_bytes,
                     unacked_bytes: q.unacked_bytes,
                     resident_bytes: q.resident,
@@ -264,7 +264,7 @@ impl Broker {
         let (ready, unacked, delayed) = core
             .queues
             .values()
-            .fold((0, 0, 0), |(r, u, d), q| (r + q.ready, u + q.unacked(), d + q.delayed));
+            .fold((0, 0, 0), |(r, u, d), q| (r + q.ready, u + q.unacked(), d + q.delayed()));
         Totals {
             stats: Stats { auth_held_back: self.inner.backoff.held_back(), ..core.stats },
             connections: core.sessions.len() as u64,

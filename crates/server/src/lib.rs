@@ -12,6 +12,7 @@ pub mod commands;
 pub mod config;
 mod holder;
 mod logging;
+mod memory;
 mod notify;
 mod ready;
 mod signals;

@@ -15,7 +15,7 @@ use anymq_runtime::{Clock, RealDisk, SystemClock};
 use crate::banner::{self, Moved};
 use crate::config::Settings;
 use crate::signals::{Signal, Signals};
-use crate::{holder, logging, notify, ready};
+use crate::{holder, logging, memory, notify, ready};
 
 /// Ports tried above one that is taken, before any free one is taken.
 const NEIGHBOURS: u16 = 50;
@@ -83,6 +83,7 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
     let data_dir = std::path::absolute(&settings.server.data_dir).unwrap_or(settings.server.data_dir.clone());
     anymq_amqp::serve(amqp, broker.clone(), settings.amqp.door.clone(), &clients);
     board.ready(Arc::new(BrokerHall::new(broker.clone(), data_dir.clone())));
+    memory::give_back_in_background();
     let took = SystemClock.monotonic().saturating_sub(began);
     tracing::info!(amqp = %places.amqp, admin = %places.admin, took_ms = took.as_millis() as u64, "serving");
     if banner {

@@ -10,6 +10,8 @@ use anymq_types::Position;
 pub struct Violation {
     /// The run's seed: reproduces it.
     pub seed: u64,
+    /// The operation of the disk at which the machine was made to crash.
+    pub op: Option<u64>,
     /// The step at which it showed.
     pub step: u64,
     /// What happened.
@@ -18,7 +20,12 @@ pub struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "seed {} step {}: {}", self.seed, self.step, self.what)
+        write!(
+            f,
+            "seed {} step {}: {}; again with: anymq sim --seed {}",
+            self.seed, self.step, self.what, self.seed
+        )?;
+        self.op.map_or(Ok(()), |op| write!(f, " --crash-at {op}"))
     }
 }
 
@@ -44,6 +51,8 @@ impl Sure {
 #[derive(Clone, Debug)]
 pub(crate) struct Copy {
     pub(crate) persistent: bool,
+    /// It may overtake others.
+    pub(crate) urgent: bool,
     /// The publisher's confirm.
     pub(crate) stored: Sure,
     /// It was settled: acknowledged, or dead-lettered away; and how sure.
@@ -63,8 +72,9 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn add(&mut self, id: u64, persistent: bool, stored: Sure) {
-        let copy = Copy { persistent, stored, settled: None, reordered: false, seen: false, maybe: false };
+    pub(crate) fn add(&mut self, id: u64, persistent: bool, urgent: bool, stored: Sure) {
+        let (settled, reordered, seen, maybe) = (None, false, false, false);
+        let copy = Copy { persistent, urgent, stored, settled, reordered, seen, maybe };
         self.copies.insert(id, copy);
     }
 

@@ -31,18 +31,43 @@ pub struct Report {
     pub delivered: u64,
     /// Times the machine crashed.
     pub crashes: u64,
+    /// Operations of the disk before the first crash.
+    pub ops: u64,
     /// Hash of everything that happened: the same seed gives the same.
     pub trace: u64,
+}
+
+/// When the machine crashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crashes {
+    /// Now and then, also while it recovers.
+    Random,
+    /// At this operation of the disk, counted from when the first broker has started; and at the end.
+    At(u64),
 }
 
 /// Runs one seed.
 ///
 /// # Errors
 /// The first promise that was not kept.
-pub fn run(seed: u64) -> Result<Report, Violation> {
-    let mut world = World::new(seed);
-    world.go().map_err(|what| Violation { seed, step: world.report.steps, what })?;
+pub fn run(seed: u64, crashes: Crashes) -> Result<Report, Violation> {
+    let mut world = World::new(seed, crashes);
+    let op = match crashes {
+        Crashes::Random => None,
+        Crashes::At(op) => Some(op),
+    };
+    world.go().map_err(|what| Violation { seed, op, step: world.report.steps, what })?;
     Ok(world.report)
+}
+
+/// Runs one seed again and again, with the crash at each operation of the disk; how many those are.
+///
+/// # Errors
+/// The first promise that was not kept.
+pub fn run_every_op(seed: u64) -> Result<u64, Violation> {
+    let ops = run(seed, Crashes::At(u64::MAX))?.ops;
+    (0..ops).try_for_each(|op| run(seed, Crashes::At(op)).map(|_| ()))?;
+    Ok(ops)
 }
 
 struct Lease {
@@ -63,10 +88,12 @@ pub(crate) struct World {
     leases: Vec<Lease>,
     next: u64,
     report: Report,
+    crashes: Crashes,
+    finishing: bool,
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, crashes: Crashes) -> Self {
         World {
             rng: Rng::new(seed),
             clock: Arc::new(ManualClock::new(Millis(1_700_000_000_000))),
@@ -78,7 +105,9 @@ impl World {
             models: QUEUES.iter().map(|&(name, _)| (name, Model::default())).collect(),
             leases: Vec::new(),
             next: 0,
-            report: Report { steps: 0, published: 0, delivered: 0, crashes: 0, trace: seed },
+            report: Report { steps: 0, published: 0, delivered: 0, crashes: 0, ops: 0, trace: seed },
+            crashes,
+            finishing: false,
         }
     }
 
@@ -92,12 +121,19 @@ impl World {
 
     fn go(&mut self) -> Result<(), String> {
         self.start()?;
+        let first = self.disk.ops();
+        if let Crashes::At(op) = self.crashes {
+            self.disk.crash_at(first.saturating_add(op));
+        }
         let steps = 60 + self.rng.below(120);
         for _ in 0..steps {
             self.report.steps += 1;
             self.step()?;
             if self.disk.crashed() || self.fatal.load(Ordering::SeqCst) {
                 self.crash()?;
+            }
+            if self.report.crashes == 0 {
+                self.report.ops = self.disk.ops() - first;
             }
         }
         self.finish()
@@ -118,6 +154,7 @@ impl World {
                 let saved = self.broker().snapshot().is_ok();
                 self.note(8, u64::from(saved));
             }
+            92..=96 if self.crashes != Crashes::Random => self.commit(),
             92..=94 => {
                 let ahead = self.rng.below(12);
                 self.disk.crash_at(self.disk.ops() + ahead);
@@ -146,7 +183,7 @@ impl World {
             let (id, persistent) = (self.next, !self.rng.chance(15));
             self.next += 1;
             let padding = self.rng.below(900) as usize;
-            let priority = self.rng.below(4) as u8;
+            let priority = self.rng.below(10) as u8;
             let head = RecordHead {
                 persistent,
                 priority,
@@ -161,13 +198,13 @@ impl World {
             batch.chunk.resize(batch.chunk.len() + padding, b'x');
             batch.push(start, None);
             // A quorum queue keeps whatever it is given.
-            ids.push((id, persistent || queue == "quorum"));
+            ids.push((id, persistent || queue == "quorum", queue == "quorum" && priority > 4));
         }
         let published = self.session().publish(&mut batch);
         let stored = published.commit.map_or(Sure::Yes, Sure::At);
         let model = self.models.get_mut(queue).expect("modelled");
-        for (id, persistent) in ids {
-            model.add(id, persistent, stored);
+        for (id, persistent, urgent) in ids {
+            model.add(id, persistent, urgent, stored);
             self.report.published += 1;
         }
         self.note(1, self.next);
@@ -218,10 +255,13 @@ impl World {
         if redelivered || queue == "dead" || queue == "urgent" {
             return Ok(());
         }
+        let copies = &self.models[queue].copies;
+        let urgent = copies.get(&id).is_some_and(|c| c.urgent);
         let waits = |(&older, c): (&u64, &crate::oracle::Copy)| {
-            (!c.seen && !c.maybe && c.settled.is_none() && !c.reordered).then_some(older)
+            (c.urgent == urgent && !c.seen && !c.maybe && c.settled.is_none() && !c.reordered)
+                .then_some(older)
         };
-        match self.models[queue].copies.range(..id).find_map(waits) {
+        match copies.range(..id).find_map(waits) {
             Some(older) => Err(format!("{queue}: message {id} overtook {older}")),
             None => Ok(()),
         }
@@ -259,7 +299,7 @@ impl World {
                 copy.persistent
             };
             if outcome == Outcome::Reject {
-                self.models.get_mut("dead").expect("modelled").add(lease.id, persistent, sure);
+                self.models.get_mut("dead").expect("modelled").add(lease.id, persistent, false, sure);
             }
             // A requeued message may come back at once, before the next is settled.
             self.receive()?;
@@ -302,6 +342,23 @@ impl World {
         self.disk = after;
         self.models.values_mut().for_each(|m| m.crash(committed));
         self.note(21, committed.0);
+        if self.crashes == Crashes::Random && !self.finishing && self.rng.chance(10) {
+            self.disk.crash_at(self.disk.ops() + self.rng.below(30));
+        }
+        let started = self.start();
+        if started.is_err() && self.disk.crashed() {
+            return self.crash_again(loss);
+        }
+        started
+    }
+
+    /// The machine crashed while it recovered.
+    fn crash_again(&mut self, loss: Loss) -> Result<(), String> {
+        self.report.crashes += 1;
+        self.note(23, self.disk.ops());
+        self.session = None;
+        self.broker = None;
+        self.disk = self.disk.after_crash(loss);
         self.start()
     }
 
@@ -321,6 +378,7 @@ impl World {
 
     /// Everything is committed, the machine crashes once more, and every queue is drained: nothing may be missing.
     fn finish(&mut self) -> Result<(), String> {
+        self.finishing = true;
         self.disk.restart_process();
         self.commit();
         if self.fatal.load(Ordering::SeqCst) {

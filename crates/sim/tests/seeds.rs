@@ -1,5 +1,7 @@
 //! Seeds in CI; `ANYMQ_SIM_SEEDS` and `ANYMQ_SIM_FROM` ask for more or for one.
 
+use anymq_sim::Crashes;
+
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
 }
@@ -10,7 +12,7 @@ fn promises_hold_under_every_seed() {
     let mut broken = Vec::new();
     let (mut published, mut crashes) = (0, 0);
     for seed in from..from + count {
-        match std::panic::catch_unwind(|| anymq_sim::run(seed)) {
+        match std::panic::catch_unwind(|| anymq_sim::run(seed, Crashes::Random)) {
             Ok(Ok(report)) => (published, crashes) = (published + report.published, crashes + report.crashes),
             Ok(Err(violation)) => broken.push(violation.to_string()),
             Err(_) => broken.push(format!("seed {seed}: panicked")),
@@ -26,6 +28,18 @@ fn promises_hold_under_every_seed() {
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in 0..20 {
-        assert_eq!(anymq_sim::run(seed), anymq_sim::run(seed), "seed {seed}");
+        assert_eq!(
+            anymq_sim::run(seed, Crashes::Random),
+            anymq_sim::run(seed, Crashes::Random),
+            "seed {seed}"
+        );
+    }
+}
+
+#[test]
+fn promises_hold_whatever_operation_of_the_disk_the_crash_hits() {
+    for seed in 0..number("ANYMQ_SIM_EVERY_OP", 4) {
+        let ops = anymq_sim::run_every_op(seed).unwrap_or_else(|violation| panic!("{violation}"));
+        assert!(ops > 20, "seed {seed}: {ops} operations are too few to say anything");
     }
 }

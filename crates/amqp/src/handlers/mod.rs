@@ -76,7 +76,7 @@ operations! {
     BasicRecover(basic::Recover) => basic_recover::basic_recover, Partial("`requeue=false` is refused with 540, as RabbitMQ does");
     BasicRecoverAsync(basic::RecoverAsync) => basic_recover_async::basic_recover_async, Partial("`requeue=false` is refused with 540, as RabbitMQ does");
     TxSelect(tx::Select) => tx_select::tx_select, Full;
-    TxCommit(tx::Commit) => tx_commit::tx_commit, Partial("all or nothing, which is more than RabbitMQ promises; an exchange that is missing is reported here, not at the publish");
+    TxCommit(tx::Commit) => tx_commit::tx_commit, Partial("all or nothing, which is more than RabbitMQ promises");
     TxRollback(tx::Rollback) => tx_rollback::tx_rollback, Full;
     ConfirmSelect(confirm::Select) => confirm_select::confirm_select, Full;
 }

@@ -103,6 +103,7 @@ impl Core {
         let Some(queue) = self.queues.get_mut(&id) else { return Err(no_queue(s.queue, &vhost)) };
         queue.used = fx.now;
         queue.consumers.add(consumer_id, priority, s.exclusive);
+        queue.had_consumer = true;
         self.elect(fx, id);
         self.revive(fx, consumer_id);
         self.touch(fx, id);
@@ -164,7 +165,7 @@ impl Core {
     /// Deletes an auto-delete queue that has lost its last consumer.
     fn auto_delete_after(&mut self, fx: &mut Fx<'_>, consumer: ConsumerId) {
         let Some(id) = self.consumers.get(consumer.0).filter(|c| !c.fetch).map(|c| c.queue) else { return };
-        let gone = self.queues.get(&id).is_some_and(|q| q.consumers.had_any && q.consumers.is_empty());
+        let gone = self.queues.get(&id).is_some_and(|q| q.had_consumer && q.consumers.is_empty());
         if gone && self.catalog.queue_by_id(id).is_some_and(|q| q.auto_delete) {
             self.remove_queue(fx, id);
         }
@@ -262,9 +263,7 @@ impl Core {
             c.in_ring = true;
         }
         if let Some(queue) = self.queues.get_mut(&id) {
-            let had_any = queue.consumers.had_any;
             queue.consumers.add(consumer, i64::MAX, false);
-            queue.consumers.had_any = had_any;
             queue.consumers.enter(consumer, i64::MAX);
         }
         if let Some(h) = self.consumers.get(consumer.0).and_then(|c| self.holders.get_mut(c.holder.0)) {

@@ -345,7 +345,9 @@ impl Queue {
         }
         self.stream.replayed();
         self.used = now;
-        self.delayed = delayed;
+        if delayed > 0 {
+            self.views_mut().delayed = delayed;
+        }
         let live: u64 = self.stream.extents().map(|e| e.live as u64).sum();
         self.ready = match self.kind {
             Kind::Stream => live,

@@ -352,7 +352,7 @@ impl Core {
     /// Drops everything that is ready.
     pub(crate) fn purge_queue(&mut self, fx: &mut Fx<'_>, id: QueueId) -> u64 {
         let delayed: hashbrown::HashSet<u64> = match self.queues.get(&id) {
-            Some(q) if q.delayed > 0 => self.wheel.delayed_of(id).collect(),
+            Some(q) if q.delayed() > 0 => self.wheel.delayed_of(id).collect(),
             _ => hashbrown::HashSet::new(),
         };
         let Some(queue) = self.queues.get_mut(&id) else { return 0 };

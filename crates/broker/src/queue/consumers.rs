@@ -9,8 +9,6 @@ use anymq_types::ConsumerId;
 #[derive(Debug, Default)]
 pub(crate) struct Consumers {
     inner: Option<Box<Inner>>,
-    /// It has had a consumer: auto-delete may apply.
-    pub(crate) had_any: bool,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +48,6 @@ impl Consumers {
         if exclusive {
             inner.exclusive = Some(id);
         }
-        self.had_any = true;
     }
 
     /// Removes a consumer from everything.

@@ -35,7 +35,7 @@ impl Queue {
         let delayed = record::attrs(record) & DUE != 0 && !self.views().is_some_and(came_due);
         let bytes = record::body_len(record).unwrap_or(0) as u64;
         self.ready_bytes = self.ready_bytes.saturating_sub(bytes);
-        if delayed && self.delayed > 0 {
+        if delayed && self.delayed() > 0 {
             self.undelay(bytes);
         } else {
             self.ready -= 1;
@@ -44,13 +44,19 @@ impl Queue {
 
     /// One message less is delayed; a body whose record is on disk has an unknown size, 0.
     fn undelay(&mut self, bytes: u64) {
-        self.delayed = self.delayed.saturating_sub(1);
-        self.delayed_bytes = if self.delayed == 0 { 0 } else { self.delayed_bytes.saturating_sub(bytes) };
+        let Some(views) = self.views.as_deref_mut() else { return };
+        views.delayed = views.delayed.saturating_sub(1);
+        views.delayed_bytes = if views.delayed == 0 { 0 } else { views.delayed_bytes.saturating_sub(bytes) };
+    }
+
+    /// Messages whose delay is not over.
+    pub(crate) fn delayed(&self) -> u64 {
+        self.views().map_or(0, |v| v.delayed)
     }
 
     /// Body bytes that count against the queue's bound.
     pub(crate) fn bounded_bytes(&self) -> u64 {
-        self.ready_bytes.saturating_sub(self.delayed_bytes)
+        self.ready_bytes.saturating_sub(self.views().map_or(0, |v| v.delayed_bytes))
     }
 }
 

@@ -33,9 +33,10 @@ impl Queue {
         }
         if let Some(at) = record.due {
             self.ready -= 1;
-            self.delayed_bytes += record.body.len() as u64;
-            self.delayed += 1;
             self.delay(offset, at);
+            let views = self.views_mut();
+            views.delayed += 1;
+            views.delayed_bytes += record.body.len() as u64;
             timers.push((at, crate::wheel::What::Due(offset)));
         } else if let Some(priorities) = self.views.as_mut().and_then(|v| v.priorities.as_mut()) {
             let level = priorities.level(record.priority);

@@ -59,6 +59,10 @@ pub(crate) struct Views {
     pub(crate) dedup: Option<Dedup>,
     /// Delayed messages that came due: the offset that was next at that moment, and theirs.
     pub(crate) matured: VecDeque<(u64, u64)>,
+    /// Messages whose delay is not over.
+    pub(crate) delayed: u64,
+    /// Their body bytes, of those delayed since the process started.
+    pub(crate) delayed_bytes: u64,
     /// When messages with a delay come due, or came; until they are settled.
     pub(crate) due: BTreeMap<u64, Millis>,
     /// Failed deliveries per message, where they count.
@@ -91,6 +95,8 @@ pub(crate) struct Queue {
     pub(crate) loading: bool,
     /// Consumers get nothing while set.
     pub(crate) paused: bool,
+    /// It has had a consumer: auto-delete may apply.
+    pub(crate) had_consumer: bool,
     /// It is in the list of queues to look at before the operation ends.
     pub(crate) dirty: bool,
     pub(crate) settings: Arc<Settings>,
@@ -108,9 +114,6 @@ pub(crate) struct Queue {
     /// Body bytes of the messages that are neither settled nor leased, delayed ones too.
     pub(crate) ready_bytes: u64,
     pub(crate) unacked_bytes: u64,
-    pub(crate) delayed: u64,
-    /// Of `ready_bytes`, those of messages delayed since the process started.
-    pub(crate) delayed_bytes: u64,
     /// Offsets below may have been seen by a consumer before the last restart.
     pub(crate) seen_before: u64,
     /// Offsets below may have been used: recovery starts at or after it.
@@ -171,6 +174,7 @@ impl Queue {
             durable,
             loading: false,
             paused: false,
+            had_consumer: false,
             dirty: false,
             settings: Arc::default(),
             stream: Stream::default(),
@@ -183,8 +187,6 @@ impl Queue {
             ready: 0,
             ready_bytes: 0,
             unacked_bytes: 0,
-            delayed: 0,
-            delayed_bytes: 0,
             seen_before: 0,
             reserved: 0,
             restored_next: 0,
@@ -365,3 +367,6 @@ impl Queue {
         self.stream.merge_back(number);
     }
 }
+
+// 100 000 idle queues fit into 64 MiB: this, the catalogue's share and the router's.
+const _: () = assert!(size_of::<Queue>() <= 384);

@@ -160,7 +160,7 @@ impl Queue {
             while kept.next_if(|&k| k < offset).is_some() {}
             let settled_from = self.settled.next_from(offset).map_or(self.stream.next, |(s, _)| s);
             let mut end = settled_from.min(kept.peek().copied().unwrap_or(u64::MAX)).min(self.stream.next);
-            if self.delayed > 0
+            if self.delayed() > 0
                 && let Some(delayed) = (offset..end).find(|&o| is_delayed(o))
             {
                 end = delayed;
@@ -171,7 +171,7 @@ impl Queue {
             offset = if end == settled_from { end } else { end + 1 };
         }
         let count = std::mem::take(&mut self.ready);
-        self.ready_bytes = self.delayed_bytes;
+        self.ready_bytes = self.views().map_or(0, |v| v.delayed_bytes);
         match &mut self.returned {
             Returned::ByOffset(set) => set.clear(),
             Returned::InOrder(list) => list.clear(),
