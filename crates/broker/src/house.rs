@@ -153,7 +153,7 @@ impl Inner {
         survivors: &[&Survivor],
     ) -> Result<usize, String> {
         let mut archive = self.log.archive(class).map_err(|e| e.to_string())?;
-        let mut moves = Vec::new();
+        let (mut moves, mut isolated) = (Vec::new(), 0);
         for survivor in survivors {
             let span = self.log.read(survivor.at, survivor.span).map_err(|e| e.to_string())?;
             let parts: Vec<_> = self
@@ -161,8 +161,15 @@ impl Inner {
                 .frames(survivor.at, &span)
                 .filter_map(|f| part_of(&f.ok()?, survivor.queue, &span))
                 .collect();
+            let copied = pieces_of(survivor, &parts);
+            let copies: u64 = copied.iter().map(|c| u64::from(c.1)).sum();
+            if copies < survivor.live.iter().map(|(from, to)| to - from).sum() {
+                self.with(|core, fx| core.isolate_survivor(fx, &self.log, survivor, &span));
+                isolated += 1;
+                continue; // What verifies is found again, by itself.
+            }
             let mut pieces = Vec::new();
-            for (base, count, body) in pieces_of(survivor, &parts) {
+            for (base, count, body) in copied {
                 let at = archive.append(COPY_KIND, 0, &body).map_err(|e| e.to_string())?;
                 let span = (anymq_log::FRAME_HEADER + body.len()) as u32;
                 pieces.push(Piece { base, count, at, span });
@@ -170,7 +177,7 @@ impl Inner {
             moves.push(moved_record(survivor, pieces));
         }
         archive.sync().map_err(|e| e.to_string())?;
-        let count = moves.len();
+        let count = moves.len() + isolated;
         self.with(|core, fx| moves.iter().for_each(|m| core.moved(fx, m)));
         Ok(count)
     }

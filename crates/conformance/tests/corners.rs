@@ -166,3 +166,29 @@ fn one_damaged_record_takes_no_neighbour_with_it() {
         assert_eq!(hall.counts("q").waiting, 59 - held, "{kind:?}");
     }
 }
+
+#[test]
+fn damage_is_not_copied_and_not_forgotten() {
+    let options = HallOptions { history_bytes: 0, segment_bytes: 8 << 10, ..HallOptions::default() };
+    let mut hall = Hall::new(options);
+    for queue in ["q", "filler"] {
+        hall.declare(&QueueSpec::new(queue, Kind::Classic));
+    }
+    let mut expected: Vec<String> = (0..9).map(|n| format!("message {n:03}")).collect();
+    for body in &expected {
+        hall.publish("q", &[Message::new(body.as_str())]);
+        hall.publish("filler", &[Message::new("x".repeat(700))]);
+    }
+    drain(&mut hall, "filler");
+    damage(&hall, expected.remove(4).as_bytes());
+    for _ in 0..4 {
+        hall.broker().housekeep();
+        hall.work();
+    }
+    assert!(hall.files().iter().any(|(path, _)| path.ends_with(".mixed")), "{:?}", hall.files());
+    assert_eq!(hall.broker().totals().stats.corrupt, 1);
+    assert_eq!(hall.counts("q").waiting, 8);
+    hall.interrupt(Interruption::CrashAfterSnapshot);
+    assert_eq!(drain(&mut hall, "q"), expected);
+    assert_eq!(hall.counts("q").waiting, 0);
+}

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Core;
 use super::fx::{Fx, LoadRequest};
+use super::reclaim::Survivor;
 use crate::journal::{APPEND, Append, Moved, Piece, SPILL};
 use crate::wheel::{Entry, What};
 
@@ -115,6 +116,18 @@ impl Core {
             } else {
                 pending = Some((start, data));
             }
+        }
+    }
+
+    /// A span that was to be copied does not verify: what is damaged in it goes, unless the extent has changed meanwhile.
+    pub(crate) fn isolate_survivor(&mut self, fx: &mut Fx<'_>, log: &Log, survivor: &Survivor, span: &Bytes) {
+        let (id, base) = (survivor.queue, survivor.base);
+        let Some(queue) = self.queues.get(&id) else { return };
+        let extent = queue.stream.find(base).and_then(|n| queue.stream.extent(n));
+        if extent.is_some_and(|e| e.base == base && e.at == survivor.at && e.span == survivor.span) {
+            let request = LoadRequest { queue: id, base, at: survivor.at, bytes: survivor.span };
+            self.isolate(fx, id, base, pieces_in(log, &request, span));
+            self.touch(fx, id);
         }
     }
 
