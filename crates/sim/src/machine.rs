@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anymq_broker::{Broker, Connect, DeclareQueue, Options, Principal, Session, Subscribe};
-use anymq_types::ByteSize;
+use anymq_runtime::Loss;
 use anymq_types::value::Table;
+use anymq_types::{ByteSize, Position};
 
-use crate::world::{QUEUES, World};
+use crate::world::{Crashes, QUEUES, World};
 
 impl World {
     pub(crate) fn start(&mut self) -> Result<(), String> {
@@ -43,6 +44,56 @@ impl World {
         broker.log().commit_now();
         self.broker = Some(broker);
         self.connect()
+    }
+
+    pub(crate) fn crash(&mut self) -> Result<(), String> {
+        self.report.crashes += 1;
+        let committed: Position = self.broker().log().committed();
+        let loss = match self.rng.below(3) {
+            0 => Loss::Nothing,
+            1 => Loss::Unsynced,
+            _ => Loss::Random(self.rng.next_u64()),
+        };
+        // The process is gone before anything it does on its way out can reach the disk.
+        self.disk.crash_at(self.disk.ops());
+        let after = self.disk.after_crash(loss);
+        self.drop_session();
+        self.broker = None;
+        self.disk = after;
+        self.models.values_mut().for_each(|m| m.crash(committed));
+        self.note(21, committed.0);
+        if self.crashes == Crashes::Random && !self.finishing && self.rng.chance(10) {
+            self.disk.crash_at(self.disk.ops() + self.rng.below(30));
+        }
+        let started = self.start();
+        if started.is_err() && self.disk.crashed() {
+            return self.crash_again(loss);
+        }
+        started
+    }
+
+    /// The machine crashed while it recovered.
+    fn crash_again(&mut self, loss: Loss) -> Result<(), String> {
+        self.report.crashes += 1;
+        self.note(23, self.disk.ops());
+        self.session = None;
+        self.broker = None;
+        self.disk = self.disk.after_crash(loss);
+        self.start()
+    }
+
+    pub(crate) fn reopen(&mut self) -> Result<(), String> {
+        self.note(22, 0);
+        self.drop_session();
+        let closed = self.broker().close();
+        if closed.is_err() || self.disk.crashed() {
+            return self.crash();
+        }
+        let committed = self.broker().log().committed();
+        self.broker = None;
+        self.disk.restart_process();
+        self.models.values_mut().for_each(|m| m.crash(committed));
+        self.start()
     }
 
     pub(crate) fn connect(&mut self) -> Result<(), String> {

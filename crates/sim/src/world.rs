@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anymq_broker::{Broker, Delivery, Event, HolderId, Outcome, PublishBatch, Session, Settled};
-use anymq_runtime::{FaultDisk, Loss, ManualClock, Rng};
+use anymq_runtime::{FaultDisk, ManualClock, Rng};
 use anymq_types::record::{RecordHead, Records};
-use anymq_types::{Millis, Offset, Position};
+use anymq_types::{Millis, Offset};
 
 use crate::oracle::{Model, Sure, Violation};
 
@@ -84,12 +84,12 @@ pub(crate) struct World {
     pub(crate) broker: Option<Broker>,
     pub(crate) session: Option<Session>,
     pub(crate) holder: HolderId,
-    models: BTreeMap<&'static str, Model>,
+    pub(crate) models: BTreeMap<&'static str, Model>,
     leases: Vec<Lease>,
     next: u64,
-    report: Report,
-    crashes: Crashes,
-    finishing: bool,
+    pub(crate) report: Report,
+    pub(crate) crashes: Crashes,
+    pub(crate) finishing: bool,
 }
 
 impl World {
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    fn note(&mut self, what: u64, detail: u64) {
+    pub(crate) fn note(&mut self, what: u64, detail: u64) {
         if std::env::var_os("ANYMQ_SIM_LOG").is_some() {
             eprintln!("step {} what {what} detail {detail}", self.report.steps);
         }
@@ -313,7 +313,7 @@ impl World {
         self.connect()
     }
 
-    fn drop_session(&mut self) {
+    pub(crate) fn drop_session(&mut self) {
         self.session = None;
         for lease in self.leases.drain(..) {
             if let Some(copy) = self.models.get_mut(lease.queue).and_then(|m| m.copies.get_mut(&lease.id)) {
@@ -324,56 +324,6 @@ impl World {
         for model in self.models.values_mut() {
             model.copies.values_mut().filter(|c| c.settled.is_none()).for_each(|c| c.reordered = true);
         }
-    }
-
-    fn crash(&mut self) -> Result<(), String> {
-        self.report.crashes += 1;
-        let committed: Position = self.broker().log().committed();
-        let loss = match self.rng.below(3) {
-            0 => Loss::Nothing,
-            1 => Loss::Unsynced,
-            _ => Loss::Random(self.rng.next_u64()),
-        };
-        // The process is gone before anything it does on its way out can reach the disk.
-        self.disk.crash_at(self.disk.ops());
-        let after = self.disk.after_crash(loss);
-        self.drop_session();
-        self.broker = None;
-        self.disk = after;
-        self.models.values_mut().for_each(|m| m.crash(committed));
-        self.note(21, committed.0);
-        if self.crashes == Crashes::Random && !self.finishing && self.rng.chance(10) {
-            self.disk.crash_at(self.disk.ops() + self.rng.below(30));
-        }
-        let started = self.start();
-        if started.is_err() && self.disk.crashed() {
-            return self.crash_again(loss);
-        }
-        started
-    }
-
-    /// The machine crashed while it recovered.
-    fn crash_again(&mut self, loss: Loss) -> Result<(), String> {
-        self.report.crashes += 1;
-        self.note(23, self.disk.ops());
-        self.session = None;
-        self.broker = None;
-        self.disk = self.disk.after_crash(loss);
-        self.start()
-    }
-
-    fn reopen(&mut self) -> Result<(), String> {
-        self.note(22, 0);
-        self.drop_session();
-        let closed = self.broker().close();
-        if closed.is_err() || self.disk.crashed() {
-            return self.crash();
-        }
-        let committed = self.broker().log().committed();
-        self.broker = None;
-        self.disk.restart_process();
-        self.models.values_mut().for_each(|m| m.crash(committed));
-        self.start()
     }
 
     /// Everything is committed, the machine crashes once more, and every queue is drained: nothing may be missing.

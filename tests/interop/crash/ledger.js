@@ -23,6 +23,7 @@ class Violations {
 class Ledger {
   constructor(name, violations, options = {}) {
     Object.assign(this, { name, violations, ordered: options.ordered ?? true, source: options.source });
+    if (this.source) this.source.dead = this;
     this.next = 0;
     this.flags = new Uint8Array(1024);
     this.seenIn = new Uint16Array(1024);
@@ -79,7 +80,16 @@ class Ledger {
   }
 
   ack(number, life) { this.flags[number] |= ACKED; this.settledIn[number] = life; }
-  reject(number, life) { this.flags[number] |= REJECTED; this.settledIn[number] = life; }
+  reject(number, life) {
+    this.flags[number] |= REJECTED;
+    this.settledIn[number] = life;
+    this.dead?.renewed(number);
+  }
+  /** A new copy is on its way: a crash took the one before together with its rejection. */
+  renewed(number) {
+    this.grow(number);
+    this.flags[number] &= ~SEEN;
+  }
   giveBack(number) { this.flags[number] |= RETURNED; }
   durable(number) { this.flags[number] |= DURABLE; }
 

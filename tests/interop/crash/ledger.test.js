@@ -52,3 +52,19 @@ test('the dead hold what was rejected, and nothing else', () => {
   dead.deliver(2000, fresh);
   assert.equal(violations.count('phantom'), 1);
 });
+
+test('a rejection that a crash undid makes a new dead copy', () => {
+  const violations = new Violations();
+  const log = new Ledger('q', violations);
+  const dead = new Ledger('dead', violations, { source: log, ordered: false });
+  log.confirm(log.send(false));
+  log.deliver(0, fresh);
+  log.reject(0, 1);
+  dead.deliver(0, fresh);
+  log.deliver(0, afterCrash);
+  log.reject(0, 2);
+  dead.deliver(0, { redelivered: false, life: 2 });
+  assert.equal(violations.kinds.size, 0);
+  dead.deliver(0, { redelivered: false, life: 3 });
+  assert.equal(violations.count('unflagged'), 1);
+});

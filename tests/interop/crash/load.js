@@ -140,9 +140,15 @@ class Load {
       const dice = this.draining ? 1 : this.random();
       if (dice < HOLD && held.length < PREFETCH / 2) return held.push(message);
       if (dice < HOLD + RETURN) { ledger.giveBack(number); return channel.nack(message, false, true); }
-      if (queue.rejects && dice < HOLD + RETURN + REJECT) { ledger.reject(number, life); channel.nack(message, false, false); }
-      else { ledger.ack(number, life); channel.ack(message); }
-      pending.push(number);
+      if (queue.rejects && dice < HOLD + RETURN + REJECT) {
+        // A barrier proves nothing of it: the broker may have to read the message first, to dead-letter it.
+        ledger.reject(number, life);
+        channel.nack(message, false, false);
+      } else {
+        ledger.ack(number, life);
+        channel.ack(message);
+        pending.push(number);
+      }
       if (pending.length >= BARRIER_EVERY) barrier();
       return undefined;
     };
