@@ -104,6 +104,8 @@ pub struct Journal {
     pub frames: u64,
     /// How long syncs took.
     pub fsync: Histogram,
+    /// How long publishers waited for a commit: one sample for each commit they waited for.
+    pub confirm: Histogram,
     /// Segments, by class.
     pub segments: Vec<(&'static str, u64)>,
 }
@@ -115,6 +117,8 @@ pub struct Measurements {
     pub overview: Overview,
     /// The journal.
     pub journal: Journal,
+    /// Queues that dead letters go to: vhost, name, messages.
+    pub dead_letter_queues: Vec<(String, String, u64)>,
 }
 
 /// The broker, as the admin API sees it. Calls may block for as long as a commit takes.

@@ -18,9 +18,16 @@ pub(crate) async fn ready(State(desk): State<Desk>) -> (StatusCode, Json<Health>
     (status(health.ready), Json(health))
 }
 
-/// Has served clients once since the process began.
-pub(crate) async fn startup(State(desk): State<Desk>) -> (StatusCode, &'static str) {
-    if desk.board.was_ready() { (StatusCode::OK, "started\n") } else { (status(false), "starting\n") }
+/// Has served clients once since the process began; until then, how much of the journal is read.
+pub(crate) async fn startup(State(desk): State<Desk>) -> (StatusCode, String) {
+    if desk.board.was_ready() {
+        return (StatusCode::OK, "started\n".into());
+    }
+    let text = match desk.board.health().percent {
+        Some(percent) => format!("starting: {percent} % of the journal is read\n"),
+        None => "starting\n".into(),
+    };
+    (status(false), text)
 }
 
 fn status(well: bool) -> StatusCode {

@@ -151,6 +151,8 @@ pub struct Queue {
     pub memory_bytes: u64,
     /// Consumers.
     pub consumers: u64,
+    /// How long its oldest message has been there, at least; none if it is empty.
+    pub oldest_age_ms: Option<u64>,
     /// Messages published to it since the broker started.
     pub published_total: u64,
     /// Messages delivered since the broker started.
@@ -277,22 +279,30 @@ pub struct Connection {
     pub blocked: bool,
 }
 
-/// The channels of a connection.
+/// A channel.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Channel {
     /// Connection.
     pub connection: u64,
-    /// How many are open.
-    pub channels: u64,
+    /// Its number.
+    pub number: u16,
     /// Who is logged in.
     pub user: String,
     /// Vhost.
     pub vhost: String,
-    /// Consumers.
-    pub consumers: u64,
+    /// Most unacknowledged messages of each consumer started from now on; 0: no limit.
+    pub prefetch: u64,
+    /// Most unacknowledged messages of the whole channel; 0: no limit.
+    pub prefetch_global: u64,
     /// Messages delivered and not yet acknowledged.
     pub unacked: u64,
+    /// Consumers.
+    pub consumers: u64,
+    /// Publishes are confirmed.
+    pub confirms: bool,
+    /// Publishes and acknowledgements wait for a commit.
+    pub transactional: bool,
 }
 
 /// A consumer.

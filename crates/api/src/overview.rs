@@ -63,6 +63,8 @@ pub struct Counts {
     pub unacked: u64,
     /// Messages that wait for their time.
     pub delayed: u64,
+    /// How long the oldest message of any queue has been there, at least; none if all are empty. Streams do not count.
+    pub oldest_age_ms: Option<u64>,
 }
 
 /// Counters since the broker started; they only grow.

@@ -1,13 +1,11 @@
 //! What operators see and do: listings without side effects, and changes of the catalogue.
-//!
 //! Everything here is a copy taken under the core's lock; nothing of it is on a message's path.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anymq_auth::{Attempt, PasswordHash, SALT_BYTES};
-use anymq_catalog::definitions::Definitions;
-use anymq_catalog::{Catalog, Change};
+use anymq_catalog::{Catalog, Change, definitions::Definitions};
 use anymq_runtime::Rng;
 use anymq_types::value::Table;
 use anymq_types::{Millis, Position, QueueId};
@@ -56,6 +54,8 @@ pub struct QueueStatus {
     pub consumers: u32,
     /// First offset kept, and the next one.
     pub offsets: (u64, u64),
+    /// When its oldest message was published, or a little later.
+    pub oldest: Option<Millis>,
     /// Messages published to it since the process started.
     pub published: u64,
     /// Messages handed to consumers.
@@ -147,6 +147,8 @@ pub struct Totals {
     pub delayed: u64,
     /// Bytes of messages in memory.
     pub resident_bytes: u64,
+    /// When the oldest message in any queue but streams was published, or a little later.
+    pub oldest: Option<Millis>,
     /// Alarms.
     pub alarms: Alarms,
     /// Memory mark for the alarm, free disk space, and its limit.
@@ -193,6 +195,7 @@ impl Broker {
                     resident_bytes: q.resident,
                     consumers: q.consumers.len() as u32,
                     offsets: (q.stream.first(), q.stream.next),
+                    oldest: q.oldest(),
                     published: q.counters.published,
                     delivered: q.counters.delivered,
                     redelivered: q.counters.redelivered,
@@ -275,6 +278,7 @@ impl Broker {
             unacked,
             delayed,
             resident_bytes: core.resident,
+            oldest: core.queues.values().filter(|q| q.kind != Kind::Stream).filter_map(|q| q.oldest()).min(),
             alarms: core.alarms,
             limits: self.inner.resource_limits(),
         }

@@ -189,6 +189,19 @@ pub struct Subscribe<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HolderId(pub u64);
 
+/// What operators see of a holder; known to its door only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HolderAbout {
+    /// The channel's number.
+    pub number: u16,
+    /// Most unsettled messages of each consumer that is still to come; 0: no limit.
+    pub prefetch: u32,
+    /// Its publishes are confirmed.
+    pub confirms: bool,
+    /// Its publishes and settlements wait for a commit.
+    pub transactional: bool,
+}
+
 /// A run of consecutive messages for one consumer.
 #[derive(Clone, Debug)]
 pub struct Delivery {

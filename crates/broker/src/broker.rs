@@ -21,6 +21,8 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::core::fx::{After, Fx, LoadRequest};
 use crate::error::{Error, Result};
+use crate::latency::{CommitWaits, Stopwatch};
+use crate::progress::{Progress, Watched};
 use crate::session::Session;
 use crate::stopped;
 
@@ -60,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) auth: Authenticator,
     pub(crate) backoff: Backoff,
+    pub(crate) stopwatch: Arc<Stopwatch>,
     clock: Arc<dyn Clock>,
     /// Wall clock and monotonic clock at the start: the broker's time never jumps.
     epoch: (Millis, Duration),
@@ -88,11 +91,20 @@ impl Broker {
     /// # Errors
     /// If the journal is damaged or of a newer version, or the default user cannot be made.
     pub fn open(options: Options) -> std::result::Result<Broker, StartError> {
+        Broker::open_watched(options, &mut |_| ())
+    }
+
+    /// [`Broker::open`], with word of how far it is: at the beginning and after every MiB of journal.
+    pub fn open_watched(
+        options: Options,
+        tell: &mut dyn FnMut(Progress),
+    ) -> std::result::Result<Broker, StartError> {
         let Options { config, log, disk, clock, seed, default_user, threads } = options;
         let epoch = (clock.now(), clock.monotonic());
         let mut rng = seed.map_or_else(Rng::from_entropy, Rng::new);
         let mut core = Core::new(config.clone(), epoch.0, rng.next_u64());
-        let log = Log::open(disk.clone(), log, &mut core)?;
+        let progress = Progress { done: 0, total: 0 };
+        let log = Log::open(disk.clone(), log, &mut Watched { core: &mut core, progress, tell })?;
         // In order only if the snapshot was the last thing that a broker did, and nothing was delivered since.
         let stopped = stopped::take(&*disk, log.committed())?;
         let in_order = stopped && log.recovered().frames == 0;
@@ -114,6 +126,7 @@ impl Broker {
             config,
             auth,
             backoff: Backoff::default(),
+            stopwatch: Stopwatch::new(clock.clone()),
             clock,
             epoch,
             timer: Mutex::new(Millis(u64::MAX)),
@@ -305,6 +318,11 @@ impl Broker {
             tracing::warn!(%error, "no mark of an orderly stop; after the next start every message counts as delivered before");
         }
         Ok(())
+    }
+
+    /// How long publishers had to wait for their confirms.
+    pub fn commit_waits(&self) -> CommitWaits {
+        self.inner.stopwatch.waits()
     }
 
     /// The journal; for metrics and tests.

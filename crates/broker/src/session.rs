@@ -8,8 +8,8 @@ use std::sync::Arc;
 use anymq_types::{ConnectionId, ConsumerId, Position};
 
 use crate::api::{
-    Alarms, Bind, Bounds, Connect, DeclareExchange, DeclareQueue, Done, Fetch, Fetched, HolderId, Outcome,
-    PublishBatch, Published, QueueDeclared, Settled, Subscribe, Transaction,
+    Alarms, Bind, Bounds, Connect, DeclareExchange, DeclareQueue, Done, Fetch, Fetched, HolderAbout,
+    HolderId, Outcome, PublishBatch, Published, QueueDeclared, Settled, Subscribe, Transaction,
 };
 use crate::broker::{Broker, Inner};
 use crate::core::access::SessionAccess;
@@ -214,12 +214,22 @@ impl Session {
     pub fn publish(&self, batch: &mut PublishBatch) -> Published {
         let (mut published, _) = self.with(|core, fx| core.publish(fx, self.id, batch));
         published.commit = self.pending(published.commit);
+        if let Some(at) = published.commit {
+            self.broker.inner.stopwatch.start(&self.broker.inner.log, at);
+        }
         published
     }
 
     /// Opens a scope of leases; `limit` is the most it may hold, 0 for no limit.
     pub fn open_holder(&self, limit: u32) -> HolderId {
         self.with(|core, _| core.open_holder(self.id, limit)).0
+    }
+
+    /// Says what operators are to see of a scope.
+    pub fn describe_holder(&self, holder: HolderId, about: HolderAbout) {
+        if let Some(holder) = self.broker.inner.core.lock().holders.get_mut(holder.0) {
+            holder.about = about;
+        }
     }
 
     /// Changes the most leases a scope may hold, at once.

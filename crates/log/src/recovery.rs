@@ -27,6 +27,9 @@ pub trait Replay {
     /// One call per chunk of the snapshot, in order, before anything is replayed.
     fn restore(&mut self, chunk: &[u8]) -> Result<(), ReplayError>;
 
+    /// Called before the first frame: so many bytes of journal follow, at most.
+    fn begin(&mut self, _bytes: u64) {}
+
     /// One call per frame after the snapshot, in order.
     fn replay(&mut self, frame: Frame<'_>) -> Result<(), ReplayError>;
 }
@@ -239,6 +242,7 @@ fn replay_journal(
     if from.segment() == 0 && journal[start].previous != Position(0) {
         return Err(OpenError::MissingSegment { segment: journal[start].previous.segment() });
     }
+    replay.begin(segment::length(disk, &journal[start..], from));
     for (index, header) in journal.iter().enumerate().skip(start) {
         let next = journal.get(index + 1);
         if let Some(next) = next.filter(|next| next.previous.segment() != header.id) {

@@ -15,6 +15,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use anymq_runtime::Disk;
 use anymq_types::Position;
 use parking_lot::RwLock;
 
@@ -245,6 +246,15 @@ impl Segments {
         };
         self.table.read().iter().map(stat).collect()
     }
+}
+
+/// Bytes from `from` on in these segments. The next segment says where one ends; the last one's file may be longer.
+pub(crate) fn length(disk: &dyn Disk, journal: &[Header], from: Position) -> u64 {
+    let ends = journal.iter().skip(1).map(|next| u64::from(next.previous.offset()));
+    let last = journal.last().and_then(|last| disk.open(&path(last.id, Class::Journal)).ok());
+    let last = last.and_then(|file| file.size().ok()).unwrap_or(0);
+    let all: u64 = ends.chain([last]).sum();
+    all.saturating_sub(u64::from(from.offset()))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod logging;
 mod memory;
 mod notify;
 mod ready;
+mod recovery;
 mod signals;
 pub mod start;
 

@@ -14,6 +14,7 @@ use anymq_runtime::{Clock, RealDisk, SystemClock};
 
 use crate::banner::{self, Moved};
 use crate::config::Settings;
+use crate::recovery::Recovery;
 use crate::signals::{Signal, Signals};
 use crate::{holder, logging, memory, notify, ready};
 
@@ -77,7 +78,7 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
         anymq_admin::serve_metrics(metrics, &operators, desk);
     }
 
-    let opening = open(&settings);
+    let opening = open(&settings, board.clone());
     let broker = tokio::task::spawn_blocking(opening).await;
     let broker = broker.map_err(|_| Problem::new(&codes::INTERNAL, "recovery ended in a panic"))??;
     let data_dir = std::path::absolute(&settings.server.data_dir).unwrap_or(settings.server.data_dir.clone());
@@ -236,7 +237,7 @@ fn bind_one(
 }
 
 /// Opens the data directory; runs on a blocking thread, because it reads the journal.
-fn open(settings: &Settings) -> impl FnOnce() -> Result<Broker, Problem> + Send + 'static {
+fn open(settings: &Settings, board: Board) -> impl FnOnce() -> Result<Broker, Problem> + Send + 'static {
     let bootstrap = settings.bootstrap.clone();
     let (dir, config, log) =
         (settings.server.data_dir.clone(), settings.broker.clone(), settings.storage.log());
@@ -251,7 +252,8 @@ fn open(settings: &Settings) -> impl FnOnce() -> Result<Broker, Problem> + Send 
             default_user: Some((bootstrap.user, bootstrap.password.0, bootstrap.vhost)),
             threads: true,
         };
-        Broker::open(options).map_err(|error| match error {
+        let mut recovery = Recovery::new(board);
+        Broker::open_watched(options, &mut |progress| recovery.tell(progress)).map_err(|error| match error {
             StartError::Log(error) => log_problem(&error),
             StartError::DefaultUser(reason) => Problem::new(&codes::DATA_DIR_UNUSABLE, reason),
         })

@@ -8,6 +8,7 @@ import time
 import uuid
 from pathlib import Path
 
+import pika
 import pytest
 
 from broker import Broker
@@ -176,3 +177,36 @@ def test_disk_alarm(alarm):
 def test_files_are_where_they_were_asked_for(own_broker):
     """The data directory holds everything the broker keeps."""
     assert any(Path(own_broker.data_dir).iterdir())
+
+
+def test_channels_are_listed_one_by_one(own_broker):
+    with pika.BlockingConnection(pika.URLParameters(own_broker.url)) as connection:
+        confirming, transactional, limited = (connection.channel(number) for number in (1, 2, 9))
+        confirming.confirm_delivery()
+        transactional.tx_select()
+        limited.queue_declare("listed")
+        for _ in range(5):
+            limited.basic_publish("", "listed", b"m")
+        limited.basic_qos(prefetch_count=3)
+        taken = []
+        tag = limited.basic_consume("listed", lambda _, method, *rest: taken.append(method.delivery_tag))
+        while len(taken) < 3:
+            connection.process_data_events(time_limit=5)
+        limited.basic_qos(prefetch_count=7, global_qos=True)
+
+        def rows():
+            listed = json.loads(own_broker.command("channel", "ls", "-o", "json"))
+            return [tuple(row[key] for key in ("number", "user", "vhost", "prefetch", "prefetch_global", "unacked", "consumers",
+                                               "confirms", "transactional")) for row in listed]
+        assert rows() == [(1, "guest", "/", 0, 0, 0, 0, True, False), (2, "guest", "/", 0, 0, 0, 0, False, True),
+                          (9, "guest", "/", 3, 7, 3, 1, False, False)]
+        # A cancelled consumer leaves what it had; acknowledgements take it away; a fetched message counts.
+        limited.basic_ack(taken[0])
+        limited.basic_cancel(tag)
+        limited.basic_get("listed")
+        assert rows()[2][5:7] == (3, 0)
+        limited.basic_ack(0, multiple=True)
+        assert rows()[2][5] == 0
+        confirming.close()
+        assert [row[0] for row in rows()] == [2, 9]
+        assert "confirm" not in own_broker.command("channel", "ls") and "tx" in own_broker.command("channel", "ls")

@@ -7,6 +7,7 @@ use anymq_api::{
 };
 use anymq_broker::admin::{ConnectionStatus, ConsumerStatus, Kind, QueueStatus};
 use anymq_catalog::{Catalog, definitions};
+use anymq_types::Millis;
 use anymq_types::value::Table;
 use serde_json::Value;
 
@@ -17,7 +18,8 @@ impl BrokerHall {
     pub(super) fn list_queues(&self, filter: &Filter) -> Page<Queue> {
         let found = self.broker.queues(|vhost, name| filter.takes(vhost, name));
         let page = filter.page(found.into_iter());
-        let items = self.broker.catalog(|c| page.items.iter().map(|q| queue(c, q)).collect());
+        let items =
+            self.broker.catalog(|c| page.items.iter().map(|q| queue(c, q, self.broker.now())).collect());
         Page { items, total: page.total }
     }
 
@@ -25,7 +27,7 @@ impl BrokerHall {
         self.broker.catalog(|c| vhost_id(c, vhost))?;
         let found = self.broker.queues(|v, n| v == vhost && n == name);
         let status = found.first().ok_or_else(|| not_found("queue", name, vhost))?;
-        Ok(self.broker.catalog(|c| queue(c, status)))
+        Ok(self.broker.catalog(|c| queue(c, status, self.broker.now())))
     }
 
     pub(super) fn list_exchanges(&self, filter: &Filter) -> Page<Exchange> {
@@ -130,22 +132,20 @@ impl BrokerHall {
         }
     }
 
-    /// One entry for each connection that has channels: the broker does not number them.
     pub(super) fn list_channels(&self, filter: &Filter) -> Page<Channel> {
-        let found = self.list_connections(&Filter {
-            name: String::new(),
-            offset: 0,
-            limit: usize::MAX,
-            ..filter.clone()
-        });
-        let wanted = found.items.into_iter().filter(|c| c.channels > 0 && c.user.contains(&filter.name));
-        filter.page(wanted.map(|c| Channel {
-            connection: c.id,
-            channels: c.channels,
-            user: c.user,
-            vhost: c.vhost,
-            consumers: c.consumers,
+        let mut found = self.broker.channels();
+        found.retain(|c| filter.takes(&c.vhost, &c.user));
+        filter.page(found.iter().map(|c| Channel {
+            connection: c.connection,
+            number: c.about.number,
+            user: c.user.to_string(),
+            vhost: c.vhost.to_string(),
+            prefetch: u64::from(c.about.prefetch),
+            prefetch_global: u64::from(c.limit),
             unacked: c.unacked,
+            consumers: u64::from(c.consumers),
+            confirms: c.about.confirms,
+            transactional: c.about.transactional,
         }))
     }
 
@@ -159,7 +159,7 @@ impl BrokerHall {
     }
 }
 
-fn queue(catalog: &Catalog, status: &QueueStatus) -> Queue {
+fn queue(catalog: &Catalog, status: &QueueStatus, now: Millis) -> Queue {
     let policy = catalog.queue_by_id(status.id).and_then(|q| {
         let (user, operator) = catalog.policies_of_queue(q);
         user.or(operator).map(|p| p.name.to_string())
@@ -184,6 +184,7 @@ fn queue(catalog: &Catalog, status: &QueueStatus) -> Queue {
         bytes: status.ready_bytes + status.unacked_bytes,
         memory_bytes: status.resident_bytes,
         consumers: u64::from(status.consumers),
+        oldest_age_ms: status.oldest.map(|at| now.0.saturating_sub(at.0)),
         published_total: status.published,
         delivered_total: status.delivered,
         acked_total: status.acked,

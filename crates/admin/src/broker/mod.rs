@@ -124,7 +124,12 @@ impl Hall for BrokerHall {
     }
 
     fn measurements(&self) -> Measurements {
-        Measurements { overview: self.whole(), journal: self.journal() }
+        let dead = self.broker.dead_letter_queues().into_iter();
+        Measurements {
+            overview: self.whole(),
+            journal: self.journal(),
+            dead_letter_queues: dead.map(|q| (q.vhost.to_string(), q.name.to_string(), q.messages)).collect(),
+        }
     }
 
     fn vhosts(&self, filter: &Filter) -> Page<Vhost> {

@@ -55,6 +55,7 @@ impl BrokerHall {
                 ready: totals.ready,
                 unacked: totals.unacked,
                 delayed: totals.delayed,
+                oldest_age_ms: totals.oldest.map(|at| now.0.saturating_sub(at.0)),
             },
             totals: counters(&totals.stats),
             resources: Resources {
@@ -74,20 +75,15 @@ impl BrokerHall {
     pub(super) fn journal(&self) -> Journal {
         let log = self.broker.log();
         let stats = log.stats();
-        let mut count = 0;
-        let mut buckets = Vec::with_capacity(SYNC_MICROS.len());
-        for (bound, n) in SYNC_MICROS.iter().zip(stats.syncs) {
-            count += n;
-            buckets.push((*bound as f64 / 1e6, count));
-        }
-        count += stats.syncs[SYNC_MICROS.len()];
+        let waits = self.broker.commit_waits();
         let segments = log.segments();
         let of = |class: fn(&Class) -> bool| segments.iter().filter(|s| class(&s.class)).count() as u64;
         Journal {
             commits: stats.commits,
             bytes: stats.bytes,
             frames: stats.frames,
-            fsync: Histogram { buckets, count, sum: Duration::from_micros(stats.sync_micros) },
+            fsync: histogram(&stats.syncs, stats.sync_micros),
+            confirm: histogram(&waits.counts, waits.micros),
             segments: vec![
                 ("journal", of(|c| matches!(c, Class::Journal))),
                 ("mixed", of(|c| matches!(c, Class::Mixed))),
@@ -122,6 +118,18 @@ impl BrokerHall {
         }
         Ok(Imported { entries, skipped })
     }
+}
+
+/// Counts per bucket of the journal's bounds, and one beyond.
+fn histogram(counts: &[u64; SYNC_MICROS.len() + 1], sum_micros: u64) -> Histogram {
+    let mut count = 0;
+    let mut buckets = Vec::with_capacity(SYNC_MICROS.len());
+    for (bound, n) in SYNC_MICROS.iter().zip(counts) {
+        count += n;
+        buckets.push((*bound as f64 / 1e6, count));
+    }
+    count += counts[SYNC_MICROS.len()];
+    Histogram { buckets, count, sum: Duration::from_micros(sum_micros) }
 }
 
 fn counters(stats: &anymq_broker::admin::Stats) -> Totals {

@@ -31,6 +31,7 @@ pub(super) fn write(board: &Board, out: &mut Exposition) {
     state(&measured.overview, out);
     totals(&measured.overview.totals, out);
     journal(&measured.journal, out);
+    dead_letter_queues(&measured.dead_letter_queues, out);
     rabbitmq_state(&measured.overview, &process, out);
     rabbitmq_totals(&measured.overview.totals, out);
     let queues = hall.queues(&Filter::all(QUEUES_MAX));
@@ -73,6 +74,9 @@ fn state(overview: &Overview, out: &mut Exposition) {
     for (name, help, value) in gauges {
         out.single(name, Gauge, help, value);
     }
+    let age = counts.oldest_age_ms.unwrap_or(0) as f64 / 1000.0;
+    let help = "How long the oldest message of any queue has been there; 0: all are empty.";
+    out.single("anymq_oldest_message_age_seconds", Gauge, help, age);
     out.family("anymq_messages", Gauge, "Messages in all queues.");
     for (state, n) in [("ready", counts.ready), ("unacked", counts.unacked), ("delayed", counts.delayed)] {
         out.sample(&[("state", state)], n);
@@ -118,9 +122,21 @@ fn journal(journal: &Journal, out: &mut Exposition) {
     out.single("anymq_commit_frames_total", Counter, "Frames committed.", journal.frames);
     out.family("anymq_fsync_seconds", Histogram, "How long syncs of the journal took.");
     out.histogram(&journal.fsync);
+    let help = "How long publishers waited for a commit: the longest wait of each commit.";
+    out.family("anymq_confirm_seconds", Histogram, help);
+    out.histogram(&journal.confirm);
     out.family("anymq_segments", Gauge, "Segment files.");
     for (class, n) in &journal.segments {
         out.sample(&[("class", class)], n);
+    }
+}
+
+fn dead_letter_queues(queues: &[(String, String, u64)], out: &mut Exposition) {
+    let shown = queues.len().min(QUEUES_MAX);
+    out.drop_series((queues.len() - shown) as u64);
+    out.family("anymq_dlq_messages", Gauge, "Messages in queues that dead letters of others go to.");
+    for (vhost, name, messages) in &queues[..shown] {
+        out.sample(&[("vhost", vhost), ("queue", name)], *messages);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::hall::Filter;
 /// Series that [`seed`] writes for one queue.
 pub(super) const SEED_SERIES: u64 = 3;
 /// Series that this page writes for one queue.
-const QUEUE_SERIES: usize = 14;
+const QUEUE_SERIES: usize = 15;
 
 type Column = (&'static str, Kind, &'static str, fn(&Queue) -> u64);
 
@@ -45,6 +45,12 @@ pub(super) fn write(board: &Board, out: &mut Exposition) {
         for queue in &queues {
             out.sample(&[("vhost", &queue.vhost), ("queue", &queue.name)], value(queue));
         }
+    }
+    let help = "How long its oldest message has been there; 0: it is empty.";
+    out.family("anymq_queue_oldest_message_age_seconds", Gauge, help);
+    for queue in &queues {
+        let age = queue.oldest_age_ms.unwrap_or(0) as f64 / 1000.0;
+        out.sample(&[("vhost", &queue.vhost), ("queue", &queue.name)], age);
     }
     seed(&queues, out);
 }

@@ -14,6 +14,7 @@ pub(crate) fn basic_qos(cx: &mut Cx<'_>, qos: basic::Qos) -> Result<()> {
         // In RabbitMQ a limit per consumer lifts one of the channel.
         cx.hall.set_holder_limit(holder, 0);
         cx.channel.prefetch = qos.prefetch_count;
+        cx.describe();
     }
     cx.reply(&basic::QosOk {});
     Ok(())

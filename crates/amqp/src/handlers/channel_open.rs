@@ -10,6 +10,7 @@ pub(crate) fn channel_open(cx: &mut Cx<'_>, _: channel::Open<'_>) -> Result<()> 
     }
     cx.channel.state = State::Open;
     cx.channel.holder = Some(cx.hall.open_holder(0));
+    cx.describe();
     cx.reply(&channel::OpenOk::default());
     Ok(())
 }

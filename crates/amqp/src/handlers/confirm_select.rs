@@ -8,6 +8,7 @@ pub(crate) fn confirm_select(cx: &mut Cx<'_>, select: confirm::Select) -> Result
         return Err(AmqpError::precondition("cannot switch from tx to confirm mode"));
     }
     cx.channel.confirms.get_or_insert_default();
+    cx.describe();
     if !select.nowait {
         cx.reply(&confirm::SelectOk {});
     }

@@ -8,6 +8,7 @@ pub(crate) fn tx_select(cx: &mut Cx<'_>, _: tx::Select) -> Result<()> {
         return Err(AmqpError::precondition("cannot switch from confirm to tx mode"));
     }
     cx.channel.tx.get_or_insert_default();
+    cx.describe();
     cx.reply(&tx::SelectOk {});
     Ok(())
 }

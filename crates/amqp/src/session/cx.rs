@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use anymq_broker::{Delivery, Event, Fetched, HolderId, Outcome, Session as Hall};
+use anymq_broker::{Delivery, Event, Fetched, HolderAbout, HolderId, Outcome, Session as Hall};
 use anymq_types::{Millis, Position};
 
 use crate::channel::content::{Assembly, Content, Published};
@@ -63,6 +63,19 @@ impl Cx<'_> {
     /// The scope of this channel's leases.
     pub(crate) fn holder(&self) -> Result<HolderId> {
         self.channel.holder.ok_or_else(|| AmqpError::channel_error("expected 'channel.open'"))
+    }
+
+    /// Lets operators see how the channel is set now.
+    pub(crate) fn describe(&self) {
+        if let Some(holder) = self.channel.holder {
+            let about = HolderAbout {
+                number: self.number,
+                prefetch: self.channel.prefetch.into(),
+                confirms: self.channel.confirms.is_some(),
+                transactional: self.channel.tx.is_some(),
+            };
+            self.hall.describe_holder(holder, about);
+        }
     }
 
     /// A number by which the hall refers to something of this channel. Never used twice on one connection.

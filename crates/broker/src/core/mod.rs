@@ -32,7 +32,7 @@ use anymq_types::{ConnectionId, ConsumerId, Millis, QueueId, VhostId};
 use self::fx::Fx;
 use self::ids::Slab;
 use self::stats::Stats;
-use crate::api::{Alarms, HolderId};
+use crate::api::{Alarms, HolderAbout, HolderId};
 use crate::config::Config;
 use crate::outbox::Outbox;
 use crate::queue::Queue;
@@ -73,6 +73,9 @@ pub(crate) struct Holder {
     /// Most leases over all its consumers; 0: no limit.
     pub(crate) limit: u32,
     pub(crate) used: u32,
+    /// Leases, fetched ones too, those on streams not.
+    pub(crate) held: u32,
+    pub(crate) about: HolderAbout,
     pub(crate) consumers: Vec<ConsumerId>,
     /// Queues in which it has, or had, leases.
     pub(crate) queues: Vec<QueueId>,

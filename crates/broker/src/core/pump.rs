@@ -160,6 +160,7 @@ impl Core {
         let (holder_id, limited) = (c.holder, !c.fetch);
         if let Some(holder) = self.holders.get_mut(holder_id.0) {
             holder.used += if limited { run.count } else { 0 };
+            holder.held += run.count;
             if !holder.queues.contains(&id) {
                 holder.queues.push(id);
             }

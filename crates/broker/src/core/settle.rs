@@ -133,10 +133,11 @@ impl Core {
         }
     }
 
-    /// A lease no longer counts against its holder's limit.
+    /// A lease no longer counts as its holder's, nor against its limit.
     pub(crate) fn uncount(&mut self, lease: &Lease) {
-        if let Some(h) = self.holders.get_mut(lease.holder.0).filter(|_| lease.limited) {
-            h.used = h.used.saturating_sub(1);
+        if let Some(h) = self.holders.get_mut(lease.holder.0) {
+            h.held = h.held.saturating_sub(1);
+            h.used = h.used.saturating_sub(u32::from(lease.limited));
         }
     }
 

@@ -9,6 +9,7 @@
 //!               └── (returned) ◀┘ requeue                                      (returned) ◀┘
 //! ```
 
+mod age;
 pub(crate) mod consumers;
 mod delay;
 pub(crate) mod extent;

@@ -1,4 +1,4 @@
-//! `anymq channel …`: open channels by connection.
+//! `anymq channel …`: open channels.
 
 use anymq_api::Channel;
 use clap::Subcommand;
@@ -10,7 +10,7 @@ use crate::{Cx, Result};
 /// What can be done with channels.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// List open channels by connection; `--name` looks into user names.
+    /// List open channels; `--name` looks into user names.
     Ls {
         #[command(flatten)]
         list: ListArgs,
@@ -18,17 +18,34 @@ pub enum Verb {
 }
 
 impl Row for Channel {
-    const TITLES: &'static [&'static str] =
-        &[">connection", ">channels", "user", "vhost", ">consumers", ">unacked"];
+    const TITLES: &'static [&'static str] = &[
+        ">connection",
+        ">channel",
+        "user",
+        "vhost",
+        ">prefetch",
+        ">of channel",
+        ">unacked",
+        ">consumers",
+        "mode",
+    ];
 
     fn cells(&self) -> Vec<String> {
+        let mode = match (self.confirms, self.transactional) {
+            (true, _) => "confirm",
+            (false, true) => "tx",
+            (false, false) => "",
+        };
         vec![
             self.connection.to_string(),
-            self.channels.to_string(),
+            self.number.to_string(),
             self.user.clone(),
             self.vhost.clone(),
-            self.consumers.to_string(),
+            self.prefetch.to_string(),
+            self.prefetch_global.to_string(),
             self.unacked.to_string(),
+            self.consumers.to_string(),
+            mode.to_owned(),
         ]
     }
 }
