@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::core::fx::{After, Fx, LoadRequest};
 use crate::error::{Error, Result};
-use crate::latency::{CommitWaits, Stopwatch};
+use crate::latency::Stopwatch;
 use crate::progress::{Progress, Watched};
 use crate::session::Session;
 use crate::stopped;
@@ -94,7 +94,7 @@ impl Broker {
         Broker::open_watched(options, &mut |_| ())
     }
 
-    /// [`Broker::open`], with word of how far it is: at the beginning and after every MiB of journal.
+    /// [`Broker::open`], with word of how far it is: at first and after every MiB.
     pub fn open_watched(
         options: Options,
         tell: &mut dyn FnMut(Progress),
@@ -318,11 +318,6 @@ impl Broker {
             tracing::warn!(%error, "no mark of an orderly stop; after the next start every message counts as delivered before");
         }
         Ok(())
-    }
-
-    /// How long publishers had to wait for their confirms.
-    pub fn commit_waits(&self) -> CommitWaits {
-        self.inner.stopwatch.waits()
     }
 
     /// The journal; for metrics and tests.

@@ -9,6 +9,7 @@ use anymq_types::VhostId;
 use crate::api::HolderAbout;
 use crate::broker::Broker;
 use crate::core::Core;
+use crate::latency::CommitWaits;
 
 /// One holder: an AMQP channel.
 #[derive(Clone, Debug)]
@@ -41,6 +42,11 @@ pub struct DeadLetterQueue {
 }
 
 impl Broker {
+    /// How long publishers had to wait for their confirms.
+    pub fn commit_waits(&self) -> CommitWaits {
+        self.inner.stopwatch.waits()
+    }
+
     /// Every channel, by connection and number.
     pub fn channels(&self) -> Vec<ChannelStatus> {
         let core = self.inner.core.lock();
