@@ -49,7 +49,8 @@ macro_rules! every_promise {
                 redelivery_is_told,
                 a_lost_clients_messages_return_in_order,
                 a_credit_is_not_exceeded,
-                a_single_active_consumer_hands_over;
+                a_single_active_consumer_hands_over,
+                redelivered_is_still_told_after_an_orderly_restart;
             history:
                 what_fails_too_often_is_dead_lettered_with_its_history,
                 failures_are_counted_over_interruptions,

@@ -189,7 +189,7 @@ impl Core {
     fn write_mark(&mut self, fx: &mut Fx<'_>, id: QueueId) {
         use crate::journal::{MARK, put_varint};
         let Some(queue) = self.queues.get(&id) else { return };
-        let (seen, reserved) = (queue.fresh.offset, queue.reserved);
+        let (seen, reserved) = (queue.seen(), queue.reserved);
         fx.frame(MARK, |out| {
             put_varint(out, id.0);
             put_varint(out, seen);

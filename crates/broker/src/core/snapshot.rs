@@ -148,7 +148,7 @@ fn snapshot_queue(queue: &Queue, out: &mut Chunks) {
     let lasting: Vec<_> = queue.stream.extents().filter(|e| e.stored && !e.volatile).collect();
     out.item(QUEUE, |o| {
         let bytes = queue.ready_bytes + queue.unacked_bytes;
-        for value in [id, queue.stream.next, queue.head, queue.fresh.offset, queue.reserved, bytes] {
+        for value in [id, queue.stream.next, queue.head, queue.seen(), queue.reserved, bytes] {
             put_varint(o, value);
         }
     });

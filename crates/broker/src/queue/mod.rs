@@ -234,6 +234,11 @@ impl Queue {
         self.views.get_or_insert_default()
     }
 
+    /// Offsets below may have been seen by a consumer, in this life or an earlier one.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen_before.max(self.fresh.offset)
+    }
+
     /// Whether failed deliveries are counted.
     pub(crate) fn counts_attempts(&self) -> bool {
         self.kind == Kind::Quorum || self.settings.delivery_limit.is_some()

@@ -104,3 +104,22 @@ pub fn a_single_active_consumer_hands_over(door: &mut dyn Door) {
         assert_eq!(third.iter().map(number).collect::<Vec<_>>(), [5, 6], "{kind:?}");
     }
 }
+
+/// What a consumer may have seen before a crash stays told for as long as it is there, however many restarts follow.
+pub fn redelivered_is_still_told_after_an_orderly_restart(door: &mut dyn Door) {
+    for priorities in [None, Some(5)] {
+        let queue = format!("seen {priorities:?}");
+        door.declare(&QueueSpec { priorities, ..QueueSpec::new(&queue, Kind::Classic) });
+        confirmed(door, &queue, &numbered(0..3));
+        let client = door.connect();
+        for _ in 0..3 {
+            assert!(!take(door, client, &queue).redelivered, "{queue}: nobody had it");
+        }
+        for how in [Interruption::Crash, Interruption::Restart, Interruption::Restart] {
+            door.interrupt(how);
+        }
+        confirmed(door, &queue, &numbered(3..5));
+        let flags: Vec<_> = drain(door, &queue).iter().map(|g| (number(g), g.redelivered)).collect();
+        assert_eq!(flags, [(0, true), (1, true), (2, true), (3, false), (4, false)], "{queue}");
+    }
+}
