@@ -44,7 +44,7 @@ impl Sim {
         if !self.every_op {
             print(&format!("{published} messages published, {delivered} delivered\n"))?;
         }
-        print(&format!("{crashes} crashes; {} seeds passed, {broken} failed\n", self.seeds - broken))?;
+        print(&format!("{crashes} crashes\n{} passed, {broken} failed\n", self.seeds - broken))?;
         match broken {
             0 => Ok(()),
             n => Err(Problem::new(&codes::INTERNAL, format!("{n} of {} seeds broke a promise", self.seeds))),
