@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Stop at the first step that fails
     #[arg(long)]
     fail_fast: bool,
+    /// Build and test the binary as it is released: minutes longer on a clean clone
+    #[arg(long)]
+    release: bool,
     /// Seeds of the simulator
     #[arg(long, default_value_t = 200)]
     seeds: u64,

@@ -1,4 +1,4 @@
-//! The programs of the README, run as printed against the release binary.
+//! The programs of the README, run as printed against the binary.
 
 use std::fs;
 use std::net::TcpListener;

@@ -29,7 +29,8 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(root: &Path, args: &Args) -> Result<Plan> {
         let mut plan = Plan { steps: Vec::new(), absent: Vec::new() };
-        let binary = target_dir(root)?.join("release/anymq");
+        let profile = if args.release { "release" } else { "debug" };
+        let binary = target_dir(root)?.join(profile).join("anymq");
         plan.source_steps(root);
         plan.binary_steps(root, &binary, args);
         plan.fuzz_step(root, args)?;
@@ -74,9 +75,11 @@ impl Plan {
     }
 
     fn binary_steps(&mut self, root: &Path, binary: &Path, args: &Args) {
-        let at = root.to_path_buf();
-        self.add("build", "the release binary", move || {
-            Ok(Count::of(cargo(&at, &["build", "--release", "--package", "anymq"]).ok()?))
+        let (at, release) = (root.to_path_buf(), args.release);
+        self.add("build", if release { "the release binary" } else { "the binary" }, move || {
+            let mut build = vec!["build", "--package", "anymq"];
+            build.extend(release.then_some("--release"));
+            Ok(Count::of(cargo(&at, &build).ok()?))
         });
         if root.join("tests/interop/run.sh").is_file() {
             let (at, program) = (root.to_path_buf(), binary.to_path_buf());
