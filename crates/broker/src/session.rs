@@ -3,6 +3,8 @@
 //! A session is owned by its connection. Calls are synchronous and short: they take the core's lock once, apply, and return;
 //! what happens later (deliveries, cancelled consumers, committed positions) arrives in the [`Outbox`].
 
+mod publish;
+
 use std::sync::Arc;
 
 use anymq_types::{ConnectionId, ConsumerId, Position};
@@ -208,16 +210,6 @@ impl Session {
     /// `queue.purge`; how many messages went.
     pub fn purge(&self, name: &str) -> Result<Done<u64>> {
         self.durable(|core, fx| core.purge(fx, self.id, name))
-    }
-
-    /// Publishes the messages of a batch in order, up to the first that cannot be taken; the batch is empty afterwards.
-    pub fn publish(&self, batch: &mut PublishBatch) -> Published {
-        let (mut published, _) = self.with(|core, fx| core.publish(fx, self.id, batch));
-        published.commit = self.pending(published.commit);
-        if let Some(at) = published.commit {
-            self.broker.inner.stopwatch.start(&self.broker.inner.log, at);
-        }
-        published
     }
 
     /// Opens a scope of leases; `limit` is the most it may hold, 0 for no limit.

@@ -119,7 +119,7 @@ impl Cx<'_> {
             found
         } else {
             if channel.settlements.outcome.is_some_and(|before| before != outcome) {
-                self.hand_over_settlements()?;
+                self.hand_over_channel()?;
             }
             let channel = &mut *self.channel;
             channel.settlements.outcome = Some(outcome);

@@ -46,17 +46,25 @@ impl Session {
 }
 
 impl Cx<'_> {
-    /// Hands over what was read on this channel: messages first.
+    /// Hands over what was read on this channel: messages, then settlements, in one call and one journal group. In whichever
+    /// order they were sent, none of them is on disk without those before it.
     pub(super) fn hand_over_channel(&mut self) -> Result<()> {
-        self.hand_over_messages().and_then(|()| self.hand_over_settlements())
-    }
-
-    /// Hands over the messages of this read, in one call.
-    fn hand_over_messages(&mut self) -> Result<()> {
         if self.channel.batch.messages.is_empty() {
-            return Ok(());
+            return self.hand_over_settlements();
         }
-        let published = self.hall.publish(&mut self.channel.batch.messages);
+        let published = match self.channel.settlements.outcome.take() {
+            None => self.hall.publish(&mut self.channel.batch.messages),
+            Some(outcome) => {
+                let holder = self.holder()?;
+                let (channel, hall) = (&mut *self.channel, self.hall);
+                let leases = std::mem::take(&mut channel.settlements.leases);
+                let published =
+                    hall.publish_and_settle(&mut channel.batch.messages, holder, outcome, &leases);
+                channel.settlements.leases = leases;
+                channel.settlements.leases.clear();
+                published
+            }
+        };
         let Batch { first_seq, mandatory, .. } = std::mem::take(&mut self.channel.batch);
         self.return_unroutable(&published, &mandatory);
         if let Some(confirms) = &mut self.channel.confirms {
