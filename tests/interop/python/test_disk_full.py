@@ -76,6 +76,14 @@ class Publisher:
         pytest.fail("never blocked")
 
 
+def check_after_crash(broker, publisher, seen):
+    """Kills the broker; all that was sent has been seen or is still there."""
+    broker.kill()
+    broker.start()
+    drain(broker, publisher.sent, seen)
+    assert sorted(set(seen)) == list(range(publisher.sent))
+
+
 def drain(broker, count, seen):
     """Consumes `count` messages, on a connection of its own."""
     with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", broker.amqp_port, blocked_connection_timeout=60)) as connection:
@@ -117,10 +125,7 @@ def test_publishers_wait_for_consumers_when_the_disk_is_full(disk):
         publisher.confirms(5)
         assert publisher.confirmed == publisher.sent
         # Nothing confirmed is lost, over a crash, too.
-        broker.kill()
-        broker.start()
-        drain(broker, publisher.sent, seen)
-        assert sorted(set(seen)) == list(range(publisher.sent))
+        check_after_crash(broker, publisher, seen)
     finally:
         broker.kill()
 
@@ -157,10 +162,7 @@ def test_a_write_that_finds_no_room_waits_for_it(disk):
         ballast.unlink()
         publisher.confirms(20)
         assert publisher.confirmed == publisher.sent, "writing resumes by itself"
-        broker.kill()
-        broker.start()
-        drain(broker, publisher.sent, seen)
-        assert sorted(set(seen)) == list(range(publisher.sent))
+        check_after_crash(broker, publisher, seen)
     finally:
         broker.kill()
 

@@ -56,12 +56,10 @@ impl Cx<'_> {
             None => self.hall.publish(&mut self.channel.batch.messages),
             Some(outcome) => {
                 let holder = self.holder()?;
-                let (channel, hall) = (&mut *self.channel, self.hall);
-                let leases = std::mem::take(&mut channel.settlements.leases);
-                let published =
-                    hall.publish_and_settle(&mut channel.batch.messages, holder, outcome, &leases);
-                channel.settlements.leases = leases;
-                channel.settlements.leases.clear();
+                let channel = &mut *self.channel;
+                let (messages, leases) = (&mut channel.batch.messages, &mut channel.settlements.leases);
+                let published = self.hall.publish_and_settle(messages, holder, outcome, leases);
+                leases.clear();
                 published
             }
         };

@@ -54,9 +54,14 @@ impl Queue {
         self.views().map_or(0, |v| v.delayed)
     }
 
+    /// Their body bytes, of those delayed since the process started.
+    pub(crate) fn delayed_bytes(&self) -> u64 {
+        self.views().map_or(0, |v| v.delayed_bytes)
+    }
+
     /// Body bytes that count against the queue's bound.
     pub(crate) fn bounded_bytes(&self) -> u64 {
-        self.ready_bytes.saturating_sub(self.views().map_or(0, |v| v.delayed_bytes))
+        self.ready_bytes.saturating_sub(self.delayed_bytes())
     }
 }
 

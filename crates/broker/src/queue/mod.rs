@@ -300,7 +300,7 @@ impl Queue {
         self.fresh = Place::at(self.head);
         self.settled_ahead = self.settled.iter().map(|(start, end)| end - start).sum();
         if let Some(urgent) = self.views.as_mut().and_then(|v| v.urgent.as_mut()) {
-            urgent.rewind();
+            urgent.skip_to(0);
         }
     }
 

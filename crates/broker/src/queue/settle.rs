@@ -171,7 +171,7 @@ impl Queue {
             offset = if end == settled_from { end } else { end + 1 };
         }
         let count = std::mem::take(&mut self.ready);
-        self.ready_bytes = self.views().map_or(0, |v| v.delayed_bytes);
+        self.ready_bytes = self.delayed_bytes();
         match &mut self.returned {
             Returned::ByOffset(set) => set.clear(),
             Returned::InOrder(list) => list.clear(),

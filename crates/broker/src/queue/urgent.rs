@@ -48,12 +48,7 @@ impl Urgent {
         self.turn = (self.turn + count) % (WEIGHT + 1);
     }
 
-    /// Starts over at the first one.
-    pub(crate) fn rewind(&mut self) {
-        self.at = 0;
-    }
-
-    /// Passes over all below `next`.
+    /// Goes on at `next`, forward or back.
     pub(crate) fn skip_to(&mut self, next: u64) {
         self.at = next;
     }
