@@ -9,9 +9,10 @@ echo started >> "$data/starts"
 echo "listening ${EXTRA:-}"
 [ -n "${BROKEN:-}" ] && { echo "cannot open the journal" >&2; exit 3; }
 [ -n "${SILENT:-}" ] && exec sleep 60
+# Before the ready file: whoever reads it may stop this at once.
+trap 'exit 0' TERM
 amqp=${ANYMQ_AMQP__PORT}; [ "$amqp" = 0 ] && amqp=40001
 admin=${ANYMQ_ADMIN__PORT}; [ "$admin" = 0 ] && admin=40002
 printf '{"amqp":"127.0.0.1:%s","admin":"127.0.0.1:%s","pid":%s}' "$amqp" "$admin" $$ > "$ready.tmp"
 mv "$ready.tmp" "$ready"
-trap 'exit 0' TERM
 while :; do sleep 0.01; done
