@@ -7,7 +7,6 @@ mod input;
 mod steps;
 
 use std::cell::Cell;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -99,25 +98,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
             stopping: Some(Box::pin(stopping.clone().cancelled_owned())),
             on_login: Some(on_login),
         }
-    }
-
-    /// Runs until the socket is closed.
-    pub(crate) async fn run(mut self) {
-        poll_fn(|cx| self.poll(cx)).await;
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.out.capacity() == 0 {
-            self.out = OUTPUT.take();
-        }
-        let poll = self.poll_rounds(cx);
-        if self.out.is_empty() {
-            let out = std::mem::take(&mut self.out);
-            if out.capacity() <= KEPT_OUTPUT_MAX {
-                OUTPUT.set(out);
-            }
-        }
-        poll
     }
 
     fn poll_rounds(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -274,6 +254,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
             Stage::Verifying(..) | Stage::Done => false,
             Stage::Handshake(_) | Stage::Leaving | Stage::Lingering => true,
         }
+    }
+}
+
+/// Ends when the socket is closed.
+impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce() + Unpin> Future for Connection<S, F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.out.capacity() == 0 {
+            self.out = OUTPUT.take();
+        }
+        let poll = self.poll_rounds(cx);
+        if self.out.is_empty() {
+            let out = std::mem::take(&mut self.out);
+            if out.capacity() <= KEPT_OUTPUT_MAX {
+                OUTPUT.set(out);
+            }
+        }
+        poll
     }
 }
 

@@ -16,18 +16,15 @@ use crate::handshake::{Handshake, Peer};
 pub fn serve(listener: Listener, broker: Broker, config: Config, life: &Lifecycle) {
     let config = Arc::new(config);
     let stopping = life.stopping().clone();
-    listener.serve(life, move |accepted| {
-        let (broker, config, stopping) = (broker.clone(), config.clone(), stopping.clone());
-        serve_accepted(accepted, broker, config, stopping)
-    });
+    listener.serve(life, move |accepted| serve_accepted(accepted, broker.clone(), config.clone(), &stopping));
 }
 
-async fn serve_accepted(
+fn serve_accepted(
     accepted: Accepted,
     broker: Broker,
     config: Arc<Config>,
-    stopping: CancellationToken,
-) {
+    stopping: &CancellationToken,
+) -> impl Future<Output = ()> + Send + use<> {
     let Accepted { stream, peer, local, tls, since, admission } = accepted;
     let certificate = tls.as_ref().and_then(|tls| tls.client_cert.as_ref());
     let peer = Peer {
@@ -41,7 +38,7 @@ async fn serve_accepted(
     };
     let deadline = tokio::time::sleep_until(since + config.handshake_timeout);
     let handshake = Handshake::new(broker, config, peer);
-    Connection::new(stream, handshake, deadline, &stopping, move || admission.logged_in()).run().await;
+    Connection::new(stream, handshake, deadline, stopping, move || admission.logged_in())
 }
 
 /// Serves one client over any stream, until it ends or `stopping` is cancelled. For tests and simulation.
@@ -55,5 +52,5 @@ pub async fn serve_stream(
     let peer = Peer { address: peer, local: peer, tls: false, certificate_user: None };
     let deadline = tokio::time::sleep(config.handshake_timeout);
     let handshake = Handshake::new(broker, config, peer);
-    Connection::new(stream, handshake, deadline, &stopping, || ()).run().await;
+    Connection::new(stream, handshake, deadline, &stopping, || ()).await;
 }

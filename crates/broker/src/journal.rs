@@ -152,9 +152,15 @@ impl Moved {
         let (queue, start, end) = (QueueId(r.varint()?), r.varint()?, r.varint()?);
         let count = usize::try_from(r.varint()?).ok()?;
         let mut pieces = Vec::with_capacity(count.min(r.rest.len() / 11 + 1));
+        let mut from = start;
         for _ in 0..count {
             let (base, count) = (r.varint()?, u32::try_from(r.varint()?).ok()?);
             let (at, span) = (Position(r.u64()?), u32::try_from(r.varint()?).ok()?);
+            // One behind the other, within what was moved.
+            if base < from || base.checked_add(count.into())? > end {
+                return None;
+            }
+            from = base + u64::from(count);
             pieces.push(Piece { base, count, at, span });
         }
         Some(Moved { queue, start, end, pieces })

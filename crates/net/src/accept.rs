@@ -98,7 +98,8 @@ impl AcceptLoop {
         let Some(tls) = self.tls.clone() else {
             let stream = Stream::Plain(tcp);
             let place = admission.clone();
-            let task = door(Accepted { stream, peer, local, tls: None, since, admission });
+            // Boxed, here and below: a future kept in another is kept once more for the moment it is moved.
+            let task = Box::pin(door(Accepted { stream, peer, local, tls: None, since, admission }));
             self.life.spawn(async move {
                 task.await;
                 drop(place);
@@ -116,7 +117,7 @@ impl AcceptLoop {
                 Some(Ok(stream)) => {
                     let tls = stream.tls_session();
                     let place = admission.clone();
-                    door(Accepted { stream, peer, local, tls, since, admission }).await;
+                    Box::pin(door(Accepted { stream, peer, local, tls, since, admission })).await;
                     drop(place);
                 }
             }

@@ -78,6 +78,11 @@ impl Core {
                         Position::new(u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
                     let (span, own) = (u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
                     let time_s = u32::try_from(r.varint()?).ok()?;
+                    // One behind the other, and all of them before the offset that comes next.
+                    let end = base.checked_add(count as u64)?;
+                    if base < queue.stream.next || end > queue.restored_next {
+                        return None;
+                    }
                     let extent = Extent {
                         base,
                         at,
@@ -93,15 +98,24 @@ impl Core {
                     queue.restore_extent(extent);
                 }
             }
-            snapshot::SETTLED => {
-                read_ranges(&mut r)?.into_iter().for_each(|(start, end)| queue.settled.insert(start, end))
-            }
-            snapshot::URGENT => {
-                read_ranges(&mut r)?.into_iter().for_each(|(start, end)| queue.urge(start, end))
+            snapshot::SETTLED | snapshot::URGENT => {
+                let ranges = read_ranges(&mut r)?;
+                if ranges.last().is_some_and(|&(_, end)| end > queue.restored_next) {
+                    return None;
+                }
+                for (start, end) in ranges {
+                    match kind {
+                        snapshot::SETTLED => queue.settled.insert(start, end),
+                        _ => queue.urge(start, end),
+                    }
+                }
             }
             snapshot::PRIORITIES => {
                 for (level, offset) in read_pairs(&mut r)? {
                     if let Some(p) = queue.views.as_mut().and_then(|v| v.priorities.as_mut()) {
+                        if !p.has_level(level) {
+                            return None;
+                        }
                         p.put_back(level as usize, offset);
                     }
                 }
@@ -129,7 +143,8 @@ impl Core {
 
     fn replay_append(&mut self, frame: &Frame<'_>) -> Option<()> {
         let append = Append::parse(frame.body)?;
-        if Records::new(append.records).count() != append.count as usize {
+        let mut records = Records::new(append.records);
+        if records.by_ref().count() != append.count as usize || !records.rest().is_empty() {
             return None;
         }
         let span = (anymq_log::FRAME_HEADER + frame.body.len()) as u32;
@@ -239,6 +254,9 @@ impl Core {
         let mut r = Reader::new(body);
         let (id, offset) = (QueueId(r.varint()?), r.varint()?);
         if let Some(queue) = self.queues.get_mut(&id) {
+            if queue.kind != Kind::Stream {
+                return None;
+            }
             queue.restore_next(&mut self.segments);
             queue.trim(offset, &mut self.segments);
         }

@@ -203,7 +203,8 @@ impl Queue {
             if let Some(data) = &extent.data {
                 self.resident -= data.len() as u64;
             }
-            self.ready -= extent.live as u64;
+            // While the journal is replayed nothing has been counted yet.
+            self.ready = self.ready.saturating_sub(extent.live as u64);
         }
         self.head = self.head.max(self.stream.first());
         if self.fresh.offset < self.head {

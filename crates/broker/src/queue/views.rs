@@ -41,6 +41,11 @@ impl Priorities {
         self.occupied |= 1 << level;
     }
 
+    /// Whether there is such a level.
+    pub(crate) fn has_level(&self, level: u64) -> bool {
+        level < self.levels.len() as u64
+    }
+
     /// Puts an offset back to its place within its level.
     pub(crate) fn put_back(&mut self, level: usize, offset: u64) {
         self.levels[level].returned.insert(offset);
