@@ -257,6 +257,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
     }
 }
 
+// What a connection costs before it has logged in: this, the handshake's state and the socket's.
+const _: () = assert!(size_of::<Connection<anymq_net::Stream, fn()>>() <= 512);
+
 /// Ends when the socket is closed.
 impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce() + Unpin> Future for Connection<S, F> {
     type Output = ();

@@ -1,12 +1,14 @@
 //! Committing: takes the pending group, writes it with one call, makes it durable with another, tells who waits.
 //!
-//! What arrives meanwhile is the next group; there is no timer. A full disk keeps the group and tries again. Any other
+//! What arrives meanwhile is the next group; no group that somebody waits for is ever put off. What nobody waits for, as a
+//! settlement, goes with the next one, or by itself after [`LINGER`]. A full disk keeps the group and tries again. Any other
 //! failure ends it: after a failed fsync the kernel may have dropped the data and call the next one a success, so the
 //! group is never acknowledged and nothing is written again. Recovery decides what is on disk.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anymq_runtime::DiskFile;
 use anymq_types::Position;
@@ -32,6 +34,11 @@ pub(crate) enum Step {
 
 /// A buffer larger than this is given back to the system unless it is being used.
 const BUFFER_KEPT: usize = 4 << 20;
+
+/// How long frames that nobody waits for may stay in memory.
+pub const LINGER: Duration = Duration::from_millis(5);
+/// A group of more bytes than this does not linger.
+pub(crate) const LINGER_BYTES_MAX: usize = 64 << 10;
 
 /// The state of the one that writes the journal.
 pub(crate) struct Committer {
@@ -206,7 +213,8 @@ impl Stage {
 pub(crate) fn run(log: &Inner) {
     loop {
         let mut committer = log.committer.lock();
-        match committer.step(log) {
+        let due = committer.retry.is_some() || log.pending.lock().urgent;
+        match if due { committer.step(log) } else { Step::Idle } {
             Step::Committed => {}
             Step::Failed => return,
             Step::Full => {
@@ -220,16 +228,38 @@ pub(crate) fn run(log: &Inner) {
             Step::Idle => {
                 committer.seal(log, false);
                 drop(committer);
-                let mut pending = log.pending.lock();
-                while pending.bytes.is_empty() {
-                    if pending.closing {
-                        return;
-                    }
-                    pending.idle = true;
-                    log.wake.wait(&mut pending);
+                if !wait(log) {
+                    return;
                 }
-                pending.idle = false;
             }
         }
     }
+}
+
+/// Waits until a group is due; false if the log is closing and there is none.
+fn wait(log: &Inner) -> bool {
+    let mut pending = log.pending.lock();
+    // After a commit there is likely more to come: whoever writes what may linger need not wake this thread then.
+    let mut recent = true;
+    while !pending.urgent {
+        if pending.closing {
+            pending.urgent = !pending.bytes.is_empty();
+            return pending.urgent;
+        }
+        pending.idle = true;
+        if !recent && pending.bytes.is_empty() {
+            log.wake.wait(&mut pending);
+            recent = true;
+            continue;
+        }
+        pending.timed = true;
+        let slept = log.wake.wait_for(&mut pending, LINGER).timed_out();
+        pending.timed = false;
+        if slept {
+            recent = false;
+            pending.urgent |= !pending.bytes.is_empty();
+        }
+    }
+    pending.idle = false;
+    true
 }

@@ -33,6 +33,7 @@ mod writer;
 
 pub use archive::Archive;
 pub use check::{Finding, Summary, What, check};
+pub use committer::LINGER;
 pub use config::{Config, OnFatal};
 pub use error::{BadFrame, CommitError, FrameFault, OpenError, ReadError, ReplayError, WriteError};
 pub use frame::{FRAME_HEADER, Frame, FrameIter};

@@ -125,6 +125,17 @@ impl Inner {
         }
     }
 
+    /// Somebody waits for `end`: it lingers no longer.
+    pub(crate) fn hurry(&self, end: Position) {
+        let mut pending = self.pending.lock();
+        if pending.lingers(end) {
+            pending.urgent = true;
+            if std::mem::take(&mut pending.idle) {
+                self.wake.notify_one();
+            }
+        }
+    }
+
     fn commit_round(&self) -> Step {
         let mut committer = self.committer.lock();
         loop {

@@ -32,6 +32,8 @@ impl Waiters {
         let committed = log.committed();
         if committed < end {
             waiting.push((end, waker));
+            drop(waiting);
+            log.hurry(end);
         } else {
             drop(waiting);
             waker.committed(committed);
@@ -56,6 +58,7 @@ impl Waiters {
     }
 
     pub(crate) fn wait(&self, log: &Inner, end: Position) -> Result<(), CommitError> {
+        log.hurry(end);
         let mut blocked = self.blocked.lock();
         while log.committed() < end {
             if log.failed() {

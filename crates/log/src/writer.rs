@@ -7,6 +7,7 @@ use anymq_runtime::Rng;
 use anymq_types::Position;
 use parking_lot::MutexGuard;
 
+use crate::committer::LINGER_BYTES_MAX;
 use crate::frame::{self, FRAME_HEADER, OWN};
 use crate::group::{GROUP_HEADER, GroupCrc, GroupHeader};
 use crate::log::Inner;
@@ -44,8 +45,12 @@ pub(crate) struct Pending {
     pub(crate) spare: Vec<u8>,
     /// The group the committer is writing.
     pub(crate) flight: Option<Arc<Flight>>,
+    /// Somebody waits for the pending group, or may.
+    pub(crate) urgent: bool,
     /// The committer waits to be woken.
     pub(crate) idle: bool,
+    /// It wakes by itself within [`crate::LINGER`].
+    pub(crate) timed: bool,
     /// No group is to be begun any more.
     pub(crate) closing: bool,
 }
@@ -62,13 +67,20 @@ impl Pending {
             rng,
             spare: Vec::new(),
             flight: None,
+            urgent: false,
             idle: false,
+            timed: false,
             closing: false,
         }
     }
 
     pub(crate) fn end(&self) -> Position {
         if self.bytes.is_empty() { self.tail } else { self.start.plus(self.bytes.len() as u32) }
+    }
+
+    /// Whether `at` lies in the pending group and nobody has asked for it yet.
+    pub(crate) fn lingers(&self, at: Position) -> bool {
+        !self.urgent && !self.bytes.is_empty() && at > self.start
     }
 
     /// A random number, for whoever needs a salt.
@@ -98,6 +110,7 @@ impl Pending {
         let (start, previous) = (self.start, self.tail);
         let flight = Arc::new(Flight { start, previous, salt: self.salt, frames: self.frames, bytes });
         self.tail = flight.end();
+        self.urgent = false;
         self.flight = Some(Arc::clone(&flight));
         Some(flight)
     }
@@ -122,11 +135,12 @@ impl Pending {
 }
 
 /// Adds frames to the pending group. All frames of one writer are in one group: after a crash all are there, or none.
-/// Holds a lock: keep it short. Dropping it wakes the committer.
+/// Holds a lock: keep it short. Dropping it wakes the committer, unless it [lingers](Writer::linger).
 pub struct Writer<'a> {
     log: &'a Inner,
     pending: MutexGuard<'a, Pending>,
     before: usize,
+    lingers: bool,
     /// Start of a frame whose body is being written; still set if that panicked.
     unfinished: Option<usize>,
 }
@@ -135,7 +149,7 @@ impl<'a> Writer<'a> {
     pub(crate) fn new(log: &'a Inner) -> Self {
         let pending = log.pending.lock();
         let before = pending.bytes.len();
-        Writer { log, pending, before, unfinished: None }
+        Writer { log, pending, before, lingers: false, unfinished: None }
     }
 
     /// Appends a frame; `body` appends its body to the buffer it is given and must leave what is there before alone.
@@ -174,6 +188,12 @@ impl<'a> Writer<'a> {
         pending.start.plus(at as u32)
     }
 
+    /// Nobody waits for what this writer writes: it may go to disk with a later group, or when somebody asks for it, and
+    /// does so within [`crate::LINGER`] at the latest.
+    pub fn linger(&mut self) {
+        self.lingers = true;
+    }
+
     /// End of what has been written so far: once [`crate::Log::committed`] reaches it, all of that is on disk.
     pub fn end(&self) -> Position {
         self.pending.end()
@@ -190,8 +210,9 @@ impl Drop for Writer<'_> {
             return;
         }
         self.log.uncommitted.fetch_add(grown as u64, Ordering::Relaxed);
-        // A busy committer looks for more by itself: no system call then.
-        if self.pending.idle {
+        self.pending.urgent |= !self.lingers || self.pending.bytes.len() > LINGER_BYTES_MAX;
+        // A busy committer looks for more by itself, one that will wake in time is left alone: no system call then.
+        if self.pending.idle && (self.pending.urgent || !self.pending.timed) {
             self.pending.idle = false;
             self.log.wake.notify_one();
         }

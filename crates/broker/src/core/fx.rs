@@ -33,6 +33,8 @@ pub(crate) struct Fx<'a> {
     pub(crate) now: Millis,
     log: &'a Log,
     writer: Option<Writer<'a>>,
+    /// Only settlements were written, which nobody waits for unless he says so.
+    lingers: bool,
     end: Option<Position>,
     /// Queues to pump before the operation ends.
     pub(crate) dirty: Vec<QueueId>,
@@ -60,6 +62,7 @@ impl<'a> Fx<'a> {
             now,
             log,
             writer: None,
+            lingers: true,
             end: None,
             dirty: Vec::new(),
             settled: Vec::new(),
@@ -72,6 +75,7 @@ impl<'a> Fx<'a> {
 
     /// Writes a frame; all frames of one operation are in one group. Its position and length.
     pub(crate) fn frame(&mut self, kind: u8, body: impl FnOnce(&mut Vec<u8>)) -> (Position, u32) {
+        self.lingers &= matches!(kind, journal::SETTLE | journal::ATTEMPTS);
         let writer = self.writer.get_or_insert_with(|| self.log.writer());
         let at = writer.frame(kind, 0, body);
         let end = writer.end();
@@ -130,7 +134,11 @@ impl<'a> Fx<'a> {
             self.settled.is_empty() && self.dirty.is_empty() && self.timers.is_empty(),
             "effects left behind"
         );
-        drop(self.writer);
+        if let Some(mut writer) = self.writer
+            && self.lingers
+        {
+            writer.linger();
+        }
         After { wakes: self.wakes, signals: self.signals, loads: self.loads, end: self.end }
     }
 }

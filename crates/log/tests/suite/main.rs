@@ -7,6 +7,7 @@ mod crash;
 mod damage;
 mod faults;
 mod journal;
+mod lingering;
 mod reads;
 mod rig;
 mod space;
