@@ -27,7 +27,7 @@ class Client:
     def __init__(self, host, port, timeout=10.0):
         self.sock = socket.create_connection((host, port), timeout=timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.buffer, self.events, self.partial = b"", {}, {}
+        self.buffer, self.events, self.partial, self.settled = b"", {}, {}, {}
         self.timeout, self.closed, self.close_event = timeout, False, None
         self.frame_max, self.heartbeats = 131072, 0
 
@@ -108,6 +108,11 @@ class Client:
 
     def _file(self, channel, event):
         self.events.setdefault(channel, deque()).append(event)
+        if event.name in ("basic.ack", "basic.nack"):
+            # The tags it settles, however the server groups them.
+            settled = self.settled.setdefault(channel, set())
+            event.tags = [tag for tag in range(1 if event.multiple else event.delivery_tag, event.delivery_tag + 1) if tag not in settled]
+            settled.update(event.tags)
         if event.name == "connection.close":
             self.close_event = event
             self.send(0, "connection.close-ok")
@@ -147,6 +152,7 @@ class Client:
         return start, tune
 
     def open_channel(self, channel):
+        self.settled.pop(channel, None)
         self.send(channel, "channel.open")
         return self.wait(channel, {"channel.open-ok"})
 

@@ -9,6 +9,7 @@ import re
 import time
 from urllib.parse import urlsplit
 
+import unread
 from client import Client, Closed, Timeout
 from wire import V
 
@@ -91,9 +92,10 @@ class Run:
         """Notes that the current connection ended; the next step opens a new one."""
         key = self.at[0]
         client = self.clients.pop(key, None)
+        self.open_channels = {at: True for at in self.open_channels if at[0] != key}
         if client:
             client.sock.close()
-        self.open_channels = {at: True for at in self.open_channels if at[0] != key}
+            self.show_unread(key, unread.take_all(client, but={"connection.close"}))
         event = closed.event
         if event is None:
             self.line("socket closed")
@@ -102,7 +104,8 @@ class Run:
 
     def channel_closed(self, event):
         self.open_channels.pop(self.at, None)
-        self.clients[self.at[0]].events[self.at[1]].clear()
+        key, channel = self.at
+        self.show_unread(key, ((channel, line) for line in unread.take(self.clients[key], channel)))
         self.line(f"CHANNEL {event.reply_code} {event.reply_text} ({event.class_id},{event.method_id})")
 
     def wait(self, names, timeout=None):
@@ -112,6 +115,20 @@ class Run:
             self.channel_closed(event)
             return None
         return event
+
+    def show_unread(self, key, lines):
+        """Lines for (channel, text) of what came on a connection and no step took."""
+        for channel, text in lines:
+            where = "" if (key, channel) == ("a", 1) else f" on {key}:{channel}"
+            self.line(f"unread{where}: {text}")
+
+    def leave(self, key):
+        """Shows what a connection was sent that no step took, and gives the connection up."""
+        client = self.clients.pop(key)
+        unread.settle(client, [channel for owner, channel in self.open_channels if owner == key])
+        self.open_channels = {at: True for at in self.open_channels if at[0] != key}
+        self.show_unread(key, unread.take_all(client))
+        return client
 
     # -- running -----------------------------------------------------------------------------------------------------
 
@@ -126,13 +143,16 @@ class Run:
                 self.line(f"TIMEOUT in {op}")
 
     def execute(self):
+        left = []
         try:
             self.clean()
             self.steps(self.probe.steps)
+            for key in sorted(self.clients):
+                left.append(self.leave(key))
             self.at = ("a", 1)
             self.clean()
         finally:
-            for client in self.clients.values():
+            for client in [*left, *self.clients.values()]:
                 client.close()
         return self.lines
 
@@ -160,6 +180,8 @@ class Run:
         """Sends a method and waits for its answer."""
         channel = self.channel()
         self.client().send(channel, method, **self.expand(args))
+        if method == "channel.close":
+            self.open_channels.pop(self.at)
         if args.get("nowait"):
             return
         event = self.wait({f"{method}-ok", "basic.get-empty"} - ({"basic.get-empty"} if method != "basic.get" else set()))
@@ -240,14 +262,12 @@ class Run:
 
     def op_confirms(self, first, last):
         """Takes confirms until every tag of first..last is settled; shows each tag's outcome, however they were grouped."""
-        outcome, floor = {}, first
+        outcome = {}
         while any(tag not in outcome for tag in range(first, last + 1)):
             event = self.wait({"basic.ack", "basic.nack"}, timeout=5)
             if event is None:
                 return
-            tags = range(floor, event.delivery_tag + 1) if event.multiple else [event.delivery_tag]
-            for tag in tags:
-                outcome.setdefault(tag, event.name.split(".")[1])
+            outcome.update(dict.fromkeys(event.tags, event.name.split(".")[1]))
         self.line("confirms " + " ".join(f"{tag}={outcome[tag]}" for tag in sorted(outcome)))
 
     def ready(self, queue):
@@ -302,8 +322,7 @@ class Run:
 
     def op_drop(self, where, politely):
         """Ends a connection: with connection.close, or by closing the socket."""
-        client = self.clients.pop(where)
-        self.open_channels = {at: True for at in self.open_channels if at[0] != where}
+        client = self.leave(where)
         client.close() if politely else client.sock.close()
 
     def op_wait_close(self, timeout):

@@ -3,6 +3,7 @@
 import struct
 import time
 
+import unread
 from client import Client, Closed, Timeout
 from runner import Probe, show
 from steps import call, consume, declare, drop, get, note, on, publish, python, queue, quietly, send, sync, until_missing, wait_close
@@ -12,16 +13,19 @@ from wire import FRAME_HEARTBEAT, PROTOCOL_HEADER, frame
 def fresh(function, **options):
     """A step with a socket of its own that has said nothing yet."""
     def step(run):
-        client = Client(run.host, run.port, **options)
+        client, shown = Client(run.host, run.port, **options), set()
         try:
             function(run, client)
         except Closed as closed:
+            shown = {"connection.close"}
             event = closed.event
             run.line(f"CONNECTION {event.reply_code} {event.reply_text} ({event.class_id},{event.method_id})"
                      if event else "socket closed")
         except Timeout:
             run.line("TIMEOUT")
         finally:
+            unread.silence(client)
+            run.show_unread("fresh", unread.take_all(client, but=shown))
             client.sock.close()
     return python(step)
 

@@ -69,6 +69,8 @@ PROBES = [
     Probe("qos.global-change-is-immediate", "1.4 qos", [*FOUR, qos(1, **GLOBAL), consume("$q"), deliveries(1), qos(3, **GLOBAL), deliveries(2)]),
     Probe("qos.global-to-none", "1.4 qos", [*FOUR, qos(1, **GLOBAL), consume("$q"), deliveries(1), qos(0, **GLOBAL), deliveries(3)]),
     Probe("qos.global-lowered", "1.4 qos", [*FOUR, qos(2, **GLOBAL), consume("$q"), deliveries(2), qos(1, **GLOBAL), ack(1), deliveries(0), ack(2), deliveries(1)]),
+    Probe("qos.per-consumer-lifts-global", "1.4 qos", [*FOUR, qos(1, **GLOBAL), consume("$q"), deliveries(1), qos(2), deliveries(3), consume("$q", "d"), *bodies("ab"), deliveries(2, tags=True)]),
+    Probe("qos.none-lifts-global", "1.4 qos", [*FOUR, qos(1, **GLOBAL), consume("$q"), deliveries(1), qos(0), deliveries(3)]),
     Probe("qos.prefetch-size", "1.4 qos", [call("basic.qos", prefetch_size=10)]),
     Probe("qos.no-ack-unlimited", "1.4 qos", [*FOUR, qos(1), consume("$q", no_ack=True), deliveries(4)]),
     Probe("qos.get-counts-not", "1.4 qos", [*FOUR, qos(1), get(no_ack=False), consume("$q"), deliveries(1)]),

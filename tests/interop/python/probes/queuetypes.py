@@ -2,7 +2,7 @@
 
 from runner import Probe
 from steps import (CONFIRM, ack, bodies, call, confirms, consume, count, declare, deliveries, drop, get, nack, on,
-                   publish, qos, queue, sync)
+                   publish, qos, queue, sync, until)
 from wire import V
 
 QUORUM, STREAM, SAC = {"x-queue-type": "quorum"}, {"x-queue-type": "stream"}, {"x-single-active-consumer": True}
@@ -71,7 +71,9 @@ PROBES = [
            arguments={"x-delivery-limit": -1}),
     quorum("priority-levels", CONFIRM, *[publish(body=f"p{p}", priority=p) for p in (0, 4, 5, 9, 1)], confirms(1, 5), *[get() for _ in range(5)]),
     quorum("max-length", CONFIRM, *bodies("abc"), confirms(1, 3), count("$q", 2), get(), get(), arguments={"x-max-length": 2}),
-    quorum("reject-publish", CONFIRM, *[step for n, letter in enumerate("abcdef", 1) for step in (publish(body=letter), sync())], arguments={"x-max-length": 2, "x-overflow": "reject-publish"}),
+    # The pause lets a queue tell publishers that it is full, as RabbitMQ's does after the fact.
+    quorum("reject-publish", CONFIRM, *[step for n, letter in enumerate("abcde", 1) for step in (publish(body=letter), confirms(n), until(0.15))],
+           arguments={"x-max-length": 2, "x-overflow": "reject-publish"}),
     quorum("ttl", CONFIRM, publish(), confirms(1), count("$q", 0), arguments={"x-message-ttl": 100}),
     quorum("transient-message-kept-mode", CONFIRM, publish(delivery_mode=1), confirms(1), get(props=True)),
     quorum("purge", CONFIRM, *bodies("abc"), confirms(1, 3), call("queue.purge", queue="$q")),
