@@ -9,7 +9,6 @@ use bytes::Bytes;
 use super::Core;
 use super::fx::Fx;
 use crate::queue::pick::Run;
-use crate::queue::settings::Kind;
 use crate::routing::{Message, Targets};
 
 /// Why a message is dead-lettered.
@@ -118,7 +117,7 @@ impl Core {
             },
         );
         props.expiration = None;
-        let targets = self.dead_letter_targets(vhost, &exchange, key, &copies, &props, id, reason);
+        let targets = self.dead_letter_targets(vhost, &exchange, key, &copies, &props);
         if targets.is_empty() {
             return;
         }
@@ -146,8 +145,7 @@ impl Core {
         }
     }
 
-    /// Where a dead letter goes: not into a queue it has been in before without a consumer's refusal in between.
-    #[allow(clippy::too_many_arguments)] // Each is one word of the rule; a struct would only rename them.
+    /// Where a dead letter goes: not into a queue it has been in before without a consumer's refusal since.
     fn dead_letter_targets(
         &mut self,
         vhost: anymq_types::VhostId,
@@ -155,8 +153,6 @@ impl Core {
         key: &[u8],
         extra: &[Box<[u8]>],
         props: &Properties,
-        source: QueueId,
-        reason: Reason,
     ) -> Vec<QueueId> {
         let seed = self.next_random();
         let Some(router) = self.routers.get(&vhost) else { return Vec::new() };
@@ -175,11 +171,7 @@ impl Core {
         };
         let mut targets = Targets::new();
         router.route(&message, &mut targets);
-        let goes = |id: &QueueId| {
-            let Some(queue) = self.queues.get(id) else { return false };
-            let back_home = *id == source && reason != Reason::Rejected;
-            !(back_home || cycles(props, &queue.name)) || queue.kind == Kind::Stream
-        };
+        let goes = |id: &QueueId| self.queues.get(id).is_some_and(|q| !cycles(props, &q.name));
         targets.as_slice().iter().copied().filter(goes).collect()
     }
 }
@@ -200,18 +192,22 @@ fn extra_keys(props: &Properties) -> Vec<Box<[u8]>> {
     keys.iter().filter_map(|k| k.as_str()).map(|k| k.as_bytes().into()).collect()
 }
 
-/// Whether a message was in `queue` before and no consumer refused it since: then it would go round for ever.
+/// Whether a message was in `queue` before and no consumer refused it since: then it would go round for ever. Its history begins
+/// with the death that is under way; refusals before its last stay in `queue` do not excuse another round.
 fn cycles(props: &Properties, queue: &str) -> bool {
     let Some(Value::Array(deaths)) = props.headers.as_ref().and_then(|h| h.get("x-death")) else {
         return false;
     };
-    let field = |death: &Value, name: &str| match death {
-        Value::Table(t) => t.get(name).and_then(|v| v.as_str().map(str::to_owned)),
-        _ => None,
-    };
-    // The newest entry is this death itself; only older ones tell of an earlier stay.
-    let earlier = deaths.iter().skip(1).any(|d| field(d, "queue").as_deref() == Some(queue));
-    earlier && deaths.iter().all(|d| field(d, "reason").as_deref() != Some("rejected"))
+    for death in deaths {
+        let Value::Table(death) = death else { continue };
+        if death.get("reason").and_then(Value::as_str) == Some(Reason::Rejected.as_str()) {
+            return false;
+        }
+        if death.get("queue").and_then(Value::as_str) == Some(queue) {
+            return true;
+        }
+    }
+    false
 }
 
 struct Death<'a> {

@@ -10,6 +10,7 @@ use anymq_catalog::{
     Binding, Change, Destination as Dest, Exchange, ExchangeKind, Queue as QueueDef, RoutingKey,
 };
 use anymq_types::limits::NAME_BYTES_MAX;
+use anymq_types::value::Table;
 use anymq_types::{ConnectionId, ExchangeId, QueueId, VhostId};
 
 use super::Core;
@@ -223,11 +224,11 @@ impl Core {
         if !d.name.is_empty() {
             refuse_reserved("queue", &name)?;
         }
+        self.check_dead_letter_rights(session, &name, d.args)?;
         // A queue without a name of its own is checked as such: some types cannot be.
         let (kind, _) = QueueRequest { name: if d.name.is_empty() { "" } else { &name }, ..request }
             .check()
             .map_err(|e| Error::invalid(e.to_string()))?;
-        self.check_dead_letter_rights(session, d)?;
         self.check_queue_limit(vhost, &vhost_name, &name)?;
         let id = QueueId(self.catalog.next_ids().queue.0);
         let queue = QueueDef {
@@ -250,9 +251,10 @@ impl Core {
         Ok(self.declared(fx, id, &name))
     }
 
-    fn check_dead_letter_rights(&self, session: ConnectionId, d: &DeclareQueue<'_>) -> Result<()> {
-        if let Some(exchange) = d.args.get("x-dead-letter-exchange").and_then(|v| v.as_str()) {
-            self.check(session, Action::Read, "queue", d.name)?;
+    /// Who dead-letters reads the queue and writes to the exchange.
+    fn check_dead_letter_rights(&self, session: ConnectionId, queue: &str, args: &Table) -> Result<()> {
+        if let Some(exchange) = args.get("x-dead-letter-exchange").and_then(|v| v.as_str()) {
+            self.check(session, Action::Read, "queue", queue)?;
             self.check(
                 session,
                 Action::Write,

@@ -6,8 +6,9 @@ from steps import (CONFIRM, bind, bodies, call, confirms, consume, count, declar
 
 from probes.connection import login
 
-READER, WRITER, NOBODY, PREFIX = ("reader", "reader-pw"), ("writer", "writer-pw"), ("nobody-here", "nobody-pw"), ("prefix", "prefix-pw")
+READER, WRITER, NOBODY, PREFIX, SOME = ("reader", "reader-pw"), ("writer", "writer-pw"), ("nobody-here", "nobody-pw"), ("prefix", "prefix-pw"), ("some-reads", "some-reads-pw")
 VHOST = "probes"
+DEAD = {"x-dead-letter-exchange": "fixture.fanout"}
 
 
 def may(name, user, *steps):
@@ -46,11 +47,17 @@ PROBES = [
     may("own-prefix", PREFIX, declare("prefix-a", exclusive=True), declare("other-a", exclusive=True)),
     may("server-named", PREFIX, declare("", exclusive=True)),
     may("dlx-needs-write", PREFIX, declare("prefix-d", {"x-dead-letter-exchange": "fixture.fanout"}, exclusive=True)),
+    may("dlx-needs-read", SOME, declare("unreadable", DEAD, exclusive=True)),
+    may("dlx-needs-read-existing", SOME, declare("unreadable-too", exclusive=True), declare("unreadable-too", DEAD, exclusive=True)),
+    may("dlx-readable", SOME, declare("readable", DEAD, exclusive=True)),
+    may("dlx-server-named", SOME, declare("", DEAD, exclusive=True)),
+    may("dlx-before-arguments", SOME, declare("unreadable-as-well", {**DEAD, "x-max-length": -1}, exclusive=True)),
+    may("dlx-invalid", SOME, declare("unreadable-also", {"x-dead-letter-exchange": 1}, exclusive=True)),
     may("alternate-needs-write", PREFIX, exchange("prefix-x", arguments={"alternate-exchange": "fixture.fanout"}, show=True, auto_delete=True)),
     may("mandatory-return", WRITER, publish("allowed.nobody", exchange="fixture.topic", mandatory=True), ("events", {"count": 1, "quiet": 0.1})),
     Probe("limit.vhost-connections", "1.1 limits", [login(vhost="probes-limited"), on("b", declare("", exclusive=True), on("c", declare("", exclusive=True)))],
           vhost="probes-limited"),
-    Probe("limit.vhost-queues", "1.1 limits", [declare("", exclusive=True), declare("", exclusive=True), declare("", exclusive=True)], vhost="probes-few-queues"),
+    Probe("limit.vhost-queues", "1.1 limits", [declare("", exclusive=True), declare("", exclusive=True), declare("", exclusive=True), declare("$q", {"x-max-length": -1}, exclusive=True)], vhost="probes-few-queues"),
     Probe("limit.user-connections", "1.1 limits", [declare("prefix-l1", exclusive=True), on("b", declare("prefix-l2", exclusive=True))], vhost=VHOST, user=("limited", "limited-pw")),
     Probe("limit.user-channels", "1.1 limits", [declare("prefix-c1", exclusive=True), on("2", declare("prefix-c2", exclusive=True))], vhost=VHOST, user=("channels", "channels-pw")),
     Probe("vhost.default-queue-type", "1.3 default queue type", [declare("$q", durable=True), declare("$q", {"x-queue-type": "quorum"}, durable=True), declare("$q", {"x-queue-type": "classic"}, durable=True),

@@ -1,7 +1,9 @@
 """Probes of dead lettering: reasons, headers, routing, cycles."""
 
+import time
+
 from runner import Probe
-from steps import (CONFIRM, bind, bodies, confirms, consume, count, deliveries, exchange, get, nack, publish, queue, reject,
+from steps import (CONFIRM, bind, bodies, confirms, consume, count, deliveries, exchange, get, nack, publish, python, queue, reject,
                    sync, until)
 from wire import V
 
@@ -15,6 +17,27 @@ def letter(name, arguments, *steps):
     return Probe(f"dead.{name}", "1.4 dead lettering, x-death", [DLQ, queue("$q", {**TO_DLQ, **arguments}), *steps])
 
 
+def to(key, **arguments):
+    """Arguments of a queue whose dead letters go to the queue `key`."""
+    return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": key, **arguments}
+
+
+def rejected_at(number):
+    """Takes the message with the delivery tag `number` and shows whether `time` of its refusal is still that of the first."""
+    def step(run):
+        event = None
+        deadline = time.monotonic() + 5
+        while (event is None or event.name == "basic.get-empty") and time.monotonic() < deadline:
+            run.client().send(run.channel(), "basic.get", queue=run.expand("$q"), no_ack=False)
+            event = run.wait({"basic.get-ok", "basic.get-empty"})
+        death = next(death for death in event.props["headers"]["x-death"] if str(death["reason"]) == "S:rejected")
+        first = run.saved.setdefault("@first", death["time"].value)
+        run.line(f"#{event.delivery_tag} {death['count']} refusals, time of the first: {death['time'].value == first}")
+    return python(step)
+
+
+EXPIRES = {"x-message-ttl": 80}
+QUORUM = {"x-queue-type": "quorum"}
 REJECTED = [publish(body="m"), sync(), get(no_ack=False), reject(1), count("$dlq", 1)]
 PROBES = [
     letter("rejected", {}, *REJECTED, get("$dlq", props=True)),
@@ -31,6 +54,7 @@ PROBES = [
     letter("reject-publish-no-dlx", {"x-max-length": 1, "x-overflow": "reject-publish"}, CONFIRM, publish(body="a"), confirms(1), publish(body="b"), confirms(2), count("$dlq")),
     letter("delivery-limit", {"x-queue-type": "quorum", "x-delivery-limit": 1}, CONFIRM, publish(), confirms(1), consume("$q"), deliveries(1), nack(1), deliveries(1), nack(2), count("$dlq", 1), get("$dlq", props=True)),
     letter("quorum-rejected", {"x-queue-type": "quorum"}, CONFIRM, publish(), confirms(1), get(no_ack=False), reject(1), count("$dlq", 1), get("$dlq", props=True)),
+    letter("quorum-to-quorum", {**QUORUM, "x-dead-letter-routing-key": "$second"}, queue("$second", QUORUM), CONFIRM, publish(), confirms(1), get(no_ack=False), reject(1), count("$second", 1), get("$second", props=["x-delivery-count"])),
     letter("quorum-expired", {"x-queue-type": "quorum", "x-message-ttl": 100}, CONFIRM, publish(), confirms(1), count("$dlq", 1), get("$dlq", props=DEATH)),
     letter("quorum-maxlen", {"x-queue-type": "quorum", "x-max-length": 1}, CONFIRM, *bodies("ab"), confirms(1, 2), count("$dlq", 1), get("$dlq", props=DEATH)),
     letter("at-least-once", {"x-queue-type": "quorum", "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}, CONFIRM, publish(), confirms(1), get(no_ack=False), reject(1), count("$dlq", 1), get("$dlq", props=DEATH)),
@@ -66,6 +90,26 @@ PROBES = [
         # The usual delayed retry: reject to a waiting queue that expires back.
         queue("$wait", {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "$q", "x-message-ttl": 80}), queue("$q", {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "$wait"}),
         publish(), sync(), get(no_ack=False), reject(1), count("$q", 1), get(no_ack=False, props=DEATH), reject(2), count("$q", 1), get(props=DEATH)]),
+    *[Probe(f"dead.cycle-after-reject{suffix}", "1.4 dead lettering, cycles", [
+        # The refusal came before the circle: it does not excuse it.
+        queue("$s", {**to("$r"), **EXPIRES, **kind}), queue("$r", {**to("$s"), **EXPIRES, **kind}), queue("$q", {**to("$r"), **kind}),
+        CONFIRM, publish(delivery_mode=2), confirms(1), get(no_ack=False), reject(1), until(0.6), consume("$r", "r"), consume("$s", "s"), deliveries(0, quiet=0.3)])
+      for suffix, kind in (("", {}), ("-quorum", QUORUM))],
+    *[Probe(f"dead.cycle-back-to-refuser{suffix}", "1.4 dead lettering, cycles", [
+        # The circle leads through the queue where it was refused: each round was wanted.
+        queue("$r", {**to("$q"), **EXPIRES, **kind}), queue("$s", {**to("$r"), **EXPIRES, **kind}), queue("$q", {**to("$s"), **kind}),
+        CONFIRM, publish(delivery_mode=2), confirms(1), get(no_ack=False), reject(1), count("$q", 1), get(no_ack=False), reject(2), count("$q", 1), get(props=["x-last-death-queue"]), count("$r"), count("$s")])
+      for suffix, kind in (("", {}), ("-quorum", QUORUM))],
+    Probe("dead.cycle-after-coming-home", "1.4 dead lettering, cycles", [
+        # Refused in $q it comes home, and expires there: $r has had it since.
+        queue("$r", {**to("$q"), **EXPIRES}), queue("$q", to("$r", **{"x-message-ttl": 400})),
+        publish(), sync(), get(no_ack=False), reject(1), count("$q", 1), until(0.8), consume("$r", "r"), consume("$q", "q"), deliveries(0, quiet=0.6)]),
+    Probe("dead.cycle-refused-then-expired", "1.4 dead lettering, cycles", [
+        # Refused once, it comes home, and expires: nobody has refused it since.
+        queue("$q", {**to("$q"), "x-message-ttl": 300}), publish(), sync(), get(no_ack=False), reject(1), count("$q", 1), until(1.0), count("$q")]),
+    Probe("dead.time-is-the-first", "1.4 x-death", [
+        queue("$wait", to("$q", **{"x-message-ttl": 1100})), queue("$q", to("$wait")),
+        publish(), sync(), get(no_ack=False), reject(1), rejected_at(2), reject(2), rejected_at(3)]),
     Probe("dead.three-hops", "1.4 dead lettering, x-death", [
         queue("$r", {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "$s"}), queue("$q", {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "$r"}), queue("$s"),
         publish(), sync(), get(no_ack=False), reject(1), count("$r", 1), get("$r", no_ack=False), reject(2), count("$s", 1), get("$s", props=True)]),
