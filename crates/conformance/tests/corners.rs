@@ -192,3 +192,24 @@ fn damage_is_not_copied_and_not_forgotten() {
     assert_eq!(drain(&mut hall, "q"), expected);
     assert_eq!(hall.counts("q").waiting, 0);
 }
+
+/// Each of 256 priorities is a level of its own, and stays one, whether the journal or a snapshot tells of it.
+#[test]
+fn many_priorities_stay_apart() {
+    for how in Interruption::ALL {
+        let mut hall = Hall::default();
+        hall.declare(&QueueSpec { priorities: Some(255), ..QueueSpec::new("q", Kind::Classic) });
+        let messages: Vec<Message> = (0..512u32)
+            .map(|n| Message { priority: (n * 97 % 256) as u8, ..Message::new(format!("{}", n * 97 % 256)) })
+            .collect();
+        for some in messages.chunks(128) {
+            hall.publish("q", some);
+        }
+        let client = hall.connect();
+        let held: Vec<Given> = (0..3).filter_map(|_| hall.fetch(client, "q")).collect();
+        assert_eq!(bodies(&held), ["255", "255", "254"]);
+        hall.interrupt(how);
+        let expected: Vec<String> = (0..512).rev().map(|n| (n / 2).to_string()).collect();
+        assert_eq!(drain(&mut hall, "q"), expected, "{how:?}");
+    }
+}

@@ -19,7 +19,5 @@ pub const CHUNK_MESSAGES_MAX: u32 = 256;
 pub const CHUNK_BYTES_MAX: usize = 64 << 10;
 /// Undelivered bytes in one connection's outbox before its consumers are taken out of the ring.
 pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
-/// Levels a priority queue keeps apart.
-pub const PRIORITY_LEVELS_MAX: usize = 32;
 /// Most queues one message can be routed to.
 pub const TARGETS_MAX: usize = 65_536;

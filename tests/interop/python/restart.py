@@ -73,6 +73,7 @@ CASES = [
     Case("expired-while-down", [queue("$d"), queue("$q", {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "$d"}), CONFIRM, publish(expiration="100", **KEPT), publish(body="stays", expiration="3600000", **KEPT), confirms(1, 2), until(0.1)],
          [count("$q", 1), count("$d", 1), get()]),
     Case("priority-order", [queue("$q", {"x-max-priority": 5}), CONFIRM, *[publish(body=str(level), priority=level, **KEPT) for level in (1, 5, 3)], confirms(1, 3)], [count("$q", 3), *[get() for _ in range(3)]]),
+    Case("priority-many-levels", [queue("$q", {"x-max-priority": 255}), CONFIRM, *[publish(body=str(level), priority=level, **KEPT) for level in (1, 200, 255, 31, 32)], confirms(1, 5), get(no_ack=False)], [count("$q", 5), *[get() for _ in range(5)]]),
     Case("max-length", [queue("$q", {"x-max-length": 2}), CONFIRM, *bodies("abcd", **KEPT), confirms(1, 4)], [count("$q", 2), get(), get()], anymq=["count $q messages=2 consumers=0", got("c", left=1), got("d", tag=2)]),
     Case("transaction", [queue(), quietly("tx.select"), *bodies("ab", **KEPT), quietly("tx.commit"), publish(body="not committed", **KEPT), sync()], [count("$q", 2), get(), get()]),
     Case("quorum-delivery-count", [queue("$q", QUORUM), CONFIRM, publish(**KEPT), confirms(1), get(no_ack=False), nack(1), count("$q", 1), get(no_ack=False), nack(2), count("$q", 1), *PROOF, confirms(2)],

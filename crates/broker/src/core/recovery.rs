@@ -71,33 +71,7 @@ impl Core {
                 queue.reserved = r.varint()?;
                 queue.ready_bytes = r.varint()?;
             }
-            snapshot::EXTENTS => {
-                for _ in 0..r.varint()? {
-                    let (base, count) = (r.varint()?, u32::try_from(r.varint()?).ok()?);
-                    let at =
-                        Position::new(u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
-                    let (span, own) = (u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
-                    let time_s = u32::try_from(r.varint()?).ok()?;
-                    // One behind the other, and all of them before the offset that comes next.
-                    let end = base.checked_add(count as u64)?;
-                    if base < queue.stream.next || end > queue.restored_next {
-                        return None;
-                    }
-                    let extent = Extent {
-                        base,
-                        at,
-                        count,
-                        live: count,
-                        span,
-                        own,
-                        time_s,
-                        stored: true,
-                        volatile: false,
-                        data: None,
-                    };
-                    queue.restore_extent(extent);
-                }
-            }
+            snapshot::EXTENTS => restore_extents(queue, &mut r)?,
             snapshot::SETTLED | snapshot::URGENT => {
                 let ranges = read_ranges(&mut r)?;
                 if ranges.last().is_some_and(|&(_, end)| end > queue.restored_next) {
@@ -110,13 +84,14 @@ impl Core {
                     }
                 }
             }
-            snapshot::PRIORITIES => {
+            snapshot::PRIORITIES | snapshot::FOLDED_PRIORITIES => {
                 for (level, offset) in read_pairs(&mut r)? {
                     if let Some(p) = queue.views.as_mut().and_then(|v| v.priorities.as_mut()) {
-                        if !p.has_level(level) {
-                            return None;
-                        }
-                        p.put_back(level as usize, offset);
+                        let level = match kind {
+                            snapshot::PRIORITIES => p.stored_level(level)?,
+                            _ => p.folded_level(level)?,
+                        };
+                        p.put_back(level, offset);
                     }
                 }
             }
@@ -373,4 +348,32 @@ impl Queue {
         };
         self.rewind();
     }
+}
+
+fn restore_extents(queue: &mut Queue, r: &mut Reader<'_>) -> Option<()> {
+    for _ in 0..r.varint()? {
+        let (base, count) = (r.varint()?, u32::try_from(r.varint()?).ok()?);
+        let at = Position::new(u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
+        let (span, own) = (u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
+        let time_s = u32::try_from(r.varint()?).ok()?;
+        // One behind the other, and all of them before the offset that comes next.
+        let end = base.checked_add(count as u64)?;
+        if base < queue.stream.next || end > queue.restored_next {
+            return None;
+        }
+        let extent = Extent {
+            base,
+            at,
+            count,
+            live: count,
+            span,
+            own,
+            time_s,
+            stored: true,
+            volatile: false,
+            data: None,
+        };
+        queue.restore_extent(extent);
+    }
+    Some(())
 }

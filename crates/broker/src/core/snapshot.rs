@@ -23,15 +23,16 @@ pub(crate) const EXTENTS: u8 = 3;
 pub(crate) const SETTLED: u8 = 4;
 /// `queue, what (0 expire, 1 due), (offset, at)*`.
 pub(crate) const TIMERS: u8 = 5;
-/// `queue, (level, offset)*`.
-pub(crate) const PRIORITIES: u8 = 6;
+/// `queue, (level, offset)*`, as versions wrote it that folded more than 32 priorities to 32 levels.
+pub(crate) const FOLDED_PRIORITIES: u8 = 6;
 /// `queue, (offset, attempts)*`.
 pub(crate) const ATTEMPTS: u8 = 7;
 /// `queue, (start of bucket, offset, key high, key low)*`.
 pub(crate) const DEDUP: u8 = 8;
-
 /// `queue, ranges`.
 pub(crate) const URGENT: u8 = 9;
+/// `queue, (priority, offset)*`.
+pub(crate) const PRIORITIES: u8 = 10;
 
 /// A chunk is handed on when it has this many bytes.
 const CHUNK_BYTES: usize = 48 << 10;

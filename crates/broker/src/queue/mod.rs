@@ -16,6 +16,7 @@ pub(crate) mod extent;
 mod index;
 pub(crate) mod lease;
 pub(crate) mod pick;
+pub(crate) mod priorities;
 pub(crate) mod ranges;
 pub(crate) mod segments;
 pub(crate) mod settings;
@@ -35,11 +36,12 @@ use bytes::Bytes;
 use self::consumers::Consumers;
 use self::extent::{Extent, Place, Stream};
 use self::lease::Lease;
+use self::priorities::Priorities;
 use self::ranges::RangeSet;
 use self::segments::SegmentUse;
 use self::settings::{Kind, Settings};
 use self::urgent::Urgent;
-use self::views::{Dedup, Groups, Priorities};
+use self::views::{Dedup, Groups};
 use crate::routing::FastMap;
 
 /// Offsets to deliver again, before anything fresh.
@@ -54,7 +56,7 @@ pub(crate) enum Returned {
 /// What only some queues need.
 #[derive(Debug, Default)]
 pub(crate) struct Views {
-    pub(crate) priorities: Option<Priorities>,
+    pub(crate) priorities: Option<Box<Priorities>>,
     pub(crate) urgent: Option<Urgent>,
     pub(crate) groups: Option<Groups>,
     pub(crate) dedup: Option<Dedup>,
@@ -208,7 +210,7 @@ impl Queue {
             if let Some(max) = settings.max_priority
                 && self.stream.is_empty()
             {
-                self.views_mut().priorities = Some(Priorities::new(max));
+                self.views_mut().priorities = Some(Box::new(Priorities::new(max)));
             }
             if settings.message_groups && self.views().is_none_or(|v| v.groups.is_none()) {
                 self.views_mut().groups = Some(Groups::default());

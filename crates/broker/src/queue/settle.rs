@@ -128,7 +128,7 @@ impl Queue {
     /// Puts a ready offset where it will be picked before what is fresh.
     fn put_back(&mut self, offset: u64, level: u8) {
         if let Some(priorities) = self.views.as_mut().and_then(|v| v.priorities.as_mut()) {
-            priorities.put_back(level as usize, offset);
+            priorities.put_back(level, offset);
             return;
         }
         match &mut self.returned {
@@ -142,7 +142,7 @@ impl Queue {
     /// The priority level of a record; 0 where the queue has none.
     pub(crate) fn level_of(&self, record: &[u8]) -> u8 {
         let Some(priorities) = self.views().and_then(|v| v.priorities.as_ref()) else { return 0 };
-        priorities.level(record::priority(record)) as u8
+        priorities.level(record::priority(record))
     }
 
     /// Everything that is ready, as ranges to settle; the queue forgets that it was ready.

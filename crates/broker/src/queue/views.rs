@@ -1,94 +1,8 @@
 //! Orders other than first-in-first-out, allocated by the queues that use them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
-use anymq_types::limits::PRIORITY_LEVELS_MAX;
 use hashbrown::HashMap;
-
-/// Ready offsets by priority: one level a priority, the highest that has any found by a bitmap.
-#[derive(Debug)]
-pub(crate) struct Priorities {
-    levels: Vec<Level>,
-    occupied: u32,
-    max: u8,
-}
-
-#[derive(Debug, Default)]
-struct Level {
-    returned: BTreeSet<u64>,
-    fresh: VecDeque<u64>,
-}
-
-impl Priorities {
-    /// Levels 0..=`max`, folded to [`PRIORITY_LEVELS_MAX`].
-    pub(crate) fn new(max: u8) -> Self {
-        let count = (max as usize + 1).min(PRIORITY_LEVELS_MAX);
-        Priorities { levels: (0..count).map(|_| Level::default()).collect(), occupied: 0, max }
-    }
-
-    /// The level of a message's priority: capped at the queue's maximum, then folded evenly.
-    pub(crate) fn level(&self, priority: u8) -> usize {
-        let priority = priority.min(self.max) as usize;
-        if self.levels.len() == self.max as usize + 1 {
-            priority
-        } else {
-            priority * self.levels.len() / (self.max as usize + 1)
-        }
-    }
-
-    pub(crate) fn push(&mut self, level: usize, offset: u64) {
-        self.levels[level].fresh.push_back(offset);
-        self.occupied |= 1 << level;
-    }
-
-    /// Whether there is such a level.
-    pub(crate) fn has_level(&self, level: u64) -> bool {
-        level < self.levels.len() as u64
-    }
-
-    /// Puts an offset back to its place within its level.
-    pub(crate) fn put_back(&mut self, level: usize, offset: u64) {
-        self.levels[level].returned.insert(offset);
-        self.occupied |= 1 << level;
-    }
-
-    /// The next offset and its level; it stays.
-    pub(crate) fn peek(&self) -> Option<(usize, u64)> {
-        let level = (u32::BITS - 1).checked_sub(self.occupied.leading_zeros())? as usize;
-        let Level { returned, fresh } = &self.levels[level];
-        let offset = match (returned.first(), fresh.front()) {
-            (Some(&r), Some(&f)) => r.min(f),
-            (r, f) => *r.or(f)?,
-        };
-        Some((level, offset))
-    }
-
-    /// Takes out what [`Priorities::peek`] named.
-    pub(crate) fn take(&mut self, level: usize, offset: u64) {
-        let l = &mut self.levels[level];
-        if l.fresh.front() == Some(&offset) {
-            l.fresh.pop_front();
-        } else {
-            l.returned.remove(&offset);
-        }
-        if l.returned.is_empty() && l.fresh.is_empty() {
-            self.occupied &= !(1 << level);
-        }
-    }
-
-    /// Every ready offset with its level.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.levels
-            .iter()
-            .enumerate()
-            .flat_map(|(level, l)| l.returned.iter().chain(&l.fresh).map(move |&o| (level as u64, o)))
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.levels.iter_mut().for_each(|l| *l = Level::default());
-        self.occupied = 0;
-    }
-}
 
 /// Message groups: while a group has a lease, its other messages wait here.
 #[derive(Debug, Default)]
@@ -188,34 +102,6 @@ impl Dedup {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_highest_priority_goes_first_and_order_holds_within_one() {
-        let mut p = Priorities::new(10);
-        for (offset, priority) in [(0, 1), (1, 5), (2, 200), (3, 5), (4, 0)] {
-            let level = p.level(priority);
-            p.push(level, offset);
-        }
-        let mut order = Vec::new();
-        while let Some((level, offset)) = p.peek() {
-            p.take(level, offset);
-            if offset == 3 && order.len() == 2 {
-                order.push(99);
-                p.put_back(level, 1);
-                continue;
-            }
-            order.push(offset);
-        }
-        assert_eq!(order, [2, 1, 99, 1, 0, 4]);
-    }
-
-    #[test]
-    fn many_priorities_fold_to_32_levels_in_order() {
-        let p = Priorities::new(255);
-        let levels: Vec<_> = (0..=255u8).map(|x| p.level(x)).collect();
-        assert!(levels.is_sorted());
-        assert_eq!((levels[0], levels[255]), (0, PRIORITY_LEVELS_MAX - 1));
-    }
 
     #[test]
     fn a_group_waits_for_its_lease() {

@@ -136,6 +136,16 @@ PROBES = [
     Probe("queue.max-length.unacked-not-counted", "1.3 length limits", [queue("$q", {"x-max-length": 1}), publish(body="a"), sync(), get(no_ack=False), *bodies("bc"), sync(), count(), get()]),
     Probe("queue.max-length.zero", "1.3 length limits", [queue("$q", {"x-max-length": 0}), CONFIRM, publish(), confirms(1), count(), consume("$q", no_ack=True), publish(body="direct"), deliveries(1)]),
     Probe("queue.priority.order", "1.3 priorities", [queue("$q", {"x-max-priority": 5}), *[publish(body=f"{p}{s}", priority=p) for s in "ab" for p in (1, 5, 3, 9)], publish(body="none"), sync(), *[get() for _ in range(9)]]),
+    Probe("queue.priority.many-levels", "1.3 priorities", [
+        queue("$q", {"x-max-priority": 255}), *[publish(body=f"{p}{s}", priority=p) for s in "ab" for p in (1, 200, 31, 255, 32, 33, 2, 201, 254)], publish(body="none"), sync(),
+        *[get() for _ in range(19)]]),
+    Probe("queue.priority.levels-capped", "1.3 priorities", [
+        queue("$q", {"x-max-priority": 40}), *[publish(body=f"{p}{s}", priority=p) for s in "ab" for p in (39, 41, 40, 255)], sync(), *[get() for _ in range(8)]]),
+    Probe("queue.priority.many-requeue", "1.3 priorities", [
+        queue("$q", {"x-max-priority": 100}), *[publish(body=str(p), priority=p) for p in (64, 63, 65)], sync(), *[get(no_ack=False) for _ in range(3)],
+        reject(2, requeue=True), reject(3, requeue=True), reject(1, requeue=True), count("$q", 3), *[get() for _ in range(3)]]),
+    Probe("queue.priority.many-drops-lowest", "1.3 priorities", [
+        queue("$q", {"x-max-priority": 255, "x-max-length": 2}), *[publish(body=str(p), priority=p) for p in (129, 128, 130)], sync(), count("$q", 2), get(), get()]),
     Probe("queue.priority.requeue", "1.3 priorities", [queue("$q", {"x-max-priority": 5}), publish(body="low", priority=1), publish(body="high", priority=5), sync(), get(no_ack=False), get(no_ack=False), reject(2, requeue=True), reject(1, requeue=True), sync(), get(), get()]),
     Probe("queue.priority.max-length-drops-lowest", "1.3 priorities", [queue("$q", {"x-max-priority": 5, "x-max-length": 2}), publish(body="high", priority=5), publish(body="low", priority=1), publish(body="mid", priority=3), sync(), get(), get(), get()]),
     Probe("queue.priority.ignored-without-arg", "1.3 priorities", [queue(), publish(body="a", priority=1), publish(body="b", priority=9), sync(), get(), get()]),
