@@ -74,6 +74,21 @@ def same_key(run):
     run.line(f"one key goes to one queue: {sorted(counts) == [0, 50]}")
 
 
+def hashed(name, arguments, fixed, varied):
+    """40 messages alike in what is hashed and different in all else go to one queue; 200 that differ there, to both."""
+    def step(run):
+        client, channel = run.client(), run.channel()
+        for count, other in ((40, lambda index: {**varied(index), **fixed}), (200, varied)):
+            for index in range(count):
+                fields = dict(other(index))
+                client.publish(channel, b"m", run.expand("$x"), fields.pop("routing_key", f"key-{index}"), **fields)
+            run.steps([sync()])
+            counts = sorted(run.settled_count(name).message_count for name in ("$q1", "$q2"))
+            run.line(f"to one queue: {counts == [0, count]}, to both: {counts[0] > count // 10 and sum(counts) == count}")
+            run.steps([quietly("queue.purge", queue="$q1"), quietly("queue.purge", queue="$q2")])
+    return Probe(f"hash.by-{name}", "1.2 x-consistent-hash", two("x-consistent-hash", ("1", "1"), arguments) + [python(step)])
+
+
 def two(type, keys=("", ""), arguments=None):
     return [exchange("$x", type, arguments), queue("$q1"), queue("$q2"), bind("$q1", "$x", keys[0]), bind("$q2", "$x", keys[1])]
 
@@ -195,6 +210,15 @@ PROBES = [
     Probe("bcc.wrong-type", "1.2 CC / BCC", [queue(), publish("$q", headers={"BCC": V("I", 1)}), sync()]),
     Probe("hash.spread", "1.2 x-consistent-hash", two("x-consistent-hash", ("1", "3")) + [python(spread)]),
     Probe("hash.same-key", "1.2 x-consistent-hash", two("x-consistent-hash", ("1", "1")) + [python(same_key)]),
+    hashed("header", {"hash-header": "h"}, {"headers": {"h": "same"}}, lambda index: {"headers": {"h": f"value-{index}"}}),
+    hashed("message-id", {"hash-property": "message_id"}, {"message_id": "same"}, lambda index: {"message_id": f"id-{index}", "correlation_id": f"{index}"}),
+    hashed("correlation-id", {"hash-property": "correlation_id"}, {"correlation_id": "same"}, lambda index: {"correlation_id": f"id-{index}", "message_id": f"{index}"}),
+    hashed("timestamp", {"hash-property": "timestamp"}, {"timestamp": 7}, lambda index: {"timestamp": 1_700_000_000 + index}),
+    hashed("header-ignores-key", {"hash-header": "h"}, {"headers": {"h": "same"}}, lambda index: {"routing_key": "one", "headers": {"h": f"value-{index}"}}),
+    hashed("header-missing", {"hash-header": "h"}, {}, lambda index: {"headers": {"other": f"value-{index}"}}),
+    hashed("property-missing", {"hash-property": "message_id"}, {}, lambda index: {"correlation_id": f"id-{index}"}),
+    hashed("header-number", {"hash-header": "h"}, {"headers": {"h": 5}}, lambda index: {"headers": {"h": index}}),
+    Probe("hash.arg.header-not-string", "1.2 x-consistent-hash", [exchange("$x", "x-consistent-hash", {"hash-header": 1}, show=True)]),
     Probe("hash.bad-weight", "1.2 x-consistent-hash", [exchange("$x", "x-consistent-hash"), queue(), bind("$q", "$x", "heavy", show=True)]),
     Probe("hash.negative-weight", "1.2 x-consistent-hash", [exchange("$x", "x-consistent-hash"), queue(), bind("$q", "$x", "-1", show=True)]),
     Probe("hash.zero-weight", "1.2 x-consistent-hash", [exchange("$x", "x-consistent-hash"), queue(), bind("$q", "$x", "0", show=True)]),

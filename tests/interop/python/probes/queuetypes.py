@@ -96,6 +96,11 @@ PROBES = [
     Probe("sac.takes-over", "1.3 SAC", [queue("$q", SAC), consume("$q", "c1"), consume("$q", "c2"), publish(body="a"), deliveries(1, tags=True), ack(1), call("basic.cancel", consumer_tag="c1"), publish(body="b"), deliveries(1, tags=True)]),
     Probe("sac.takes-over-on-close", "1.3 SAC", [queue("$q", SAC), on("b", consume("$q", "c1"), publish(body="a"), deliveries(1, tags=True)), consume("$q", "c2"), drop("b"), deliveries(1, tags=True)]),
     Probe("sac.get", "1.3 SAC", [queue("$q", SAC), get()]),
+    Probe("sac.get-beside-consumer", "1.3 SAC", [
+        queue("$q", SAC), qos(1), consume("$q"), *bodies("abc"), deliveries(1), on("2", get(), get(no_ack=False)), on("b", get()), ack(1), deliveries(0), count()]),
+    Probe("sac.get-without-consumer", "1.3 SAC", [queue("$q", SAC), *bodies("ab"), sync(), get(), get(), get()]),
+    Probe("quorum.sac-get-beside-consumer", "1.3 SAC", [
+        queue("$q", {**QUORUM, **SAC}), CONFIRM, qos(1), consume("$q"), *bodies("ab"), confirms(1, 2), deliveries(1), on("2", get()), ack(1), deliveries(1)]),
     Probe("sac.exclusive-consumer", "1.3 SAC", [queue("$q", SAC), consume("$q", show=True, exclusive=True)]),
     Probe("sac.priority-classic", "1.3 SAC", [queue("$q", SAC), qos(1), consume("$q", "low", {"x-priority": 1}), consume("$q", "high", {"x-priority": 9}), *bodies("ab"), deliveries(1, tags=True), ack(1), deliveries(1, tags=True)]),
 ]
