@@ -46,7 +46,7 @@ case " $parts " in *" node "*|*" crash "*) install_node || { echo "cannot instal
 
 for name in $parts; do
   case $name in
-    probes) part probes pytest test_probes.py test_pika.py test_metrics.py test_restart.py test_operating.py test_tls.py test_clients.py test_disk_full.py;;
+    probes) part probes pytest test_probes.py test_pika.py test_metrics.py test_restart.py test_operating.py test_tls.py test_clients.py test_disk_full.py test_delayed.py;;
     node) part node env INTEROP_TIMEOUT_MS=$((300000 + ${A12_ROUNDS:-0} * 1000)) npm --prefix "$here/node" test --silent;;
     celery) part celery pytest test_celery.py;;
     crash)
