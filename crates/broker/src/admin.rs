@@ -315,12 +315,7 @@ impl Broker {
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] if anything in the file is not acceptable; then nothing is changed.
     pub fn import(&self, file: Definitions) -> Result<Done<(u64, Vec<String>)>> {
-        let (result, commit) = self.inner.with(|core, fx| {
-            let found = file.resolve(&core.catalog).map_err(|e| Error::invalid(e.to_string()))?;
-            let entries = found.changes.len() as u64;
-            core.change_all(fx, found.changes)?;
-            Ok((entries, found.skipped))
-        });
+        let (result, commit) = self.inner.with(|core, fx| core.import(fx, file));
         result.map(|value| Done { value, commit })
     }
 

@@ -1,5 +1,6 @@
 //! Settings of the broker.
 
+use anymq_catalog::QueueKind;
 use anymq_types::ByteSize;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,9 @@ pub struct Config {
     pub snapshot_every: ByteSize,
     /// A consumer that holds a message longer than this has its channel closed, in milliseconds; 0: never.
     pub consumer_timeout_ms: u64,
+    /// Type of a queue that is declared without `x-queue-type`, in vhosts that have no default of their own: `classic`, `quorum` or
+    /// `stream`. Queues that cannot be of that type (exclusive, transient, auto-delete) are classic.
+    pub default_queue_type: QueueKind,
     /// Most connections; 0: no limit.
     pub connections_max: u32,
     /// Users that may connect from this machine only.
@@ -45,6 +49,7 @@ impl Default for Config {
             history_bytes: ByteSize(1 << 30),
             snapshot_every: ByteSize(256 << 20),
             consumer_timeout_ms: 0,
+            default_queue_type: QueueKind::Classic,
             connections_max: 0,
             loopback_users: vec!["guest".into()],
             login_backoff: true,

@@ -210,3 +210,38 @@ def test_channels_are_listed_one_by_one(own_broker):
         confirming.close()
         assert [row[0] for row in rows()] == [2, 9]
         assert "confirm" not in own_broker.command("channel", "ls") and "tx" in own_broker.command("channel", "ls")
+
+
+def test_default_queue_type():
+    """`broker.default_queue_type`, as RabbitMQ's key of that name: for vhosts that say nothing, and queues that can be of it."""
+    if os.environ.get("AMQP_URL"):
+        pytest.skip("needs settings of its own")
+    broker = Broker(settings={"ANYMQ_BROKER__DEFAULT_QUEUE_TYPE": "quorum"}).start()
+    try:
+        broker.command("vhost", "create", "plain")
+        broker.command("vhost", "create", "classic", "--default-queue-type", "classic")
+        for vhost, kind in (("%2F", "quorum"), ("plain", "quorum"), ("classic", "classic")):
+            with pika.BlockingConnection(pika.URLParameters(f"{broker.url}/{vhost}")) as connection:
+                connection.channel().queue_declare("said", durable=True, arguments={"x-queue-type": "stream"})
+                connection.channel().queue_declare("lasting", durable=True)
+                for name, flags in (("own", {"exclusive": True}), ("passing", {"auto_delete": True, "durable": True})):
+                    connection.channel().queue_declare(name, **flags)
+                # A queue that exists is of the type it has.
+                connection.channel().queue_declare("lasting", durable=True, arguments={"x-queue-type": kind})
+                other = {"quorum": "classic", "classic": "quorum"}[kind]
+                with pytest.raises(pika.exceptions.ChannelClosedByBroker, match=f"received '{other}' but current is '{kind}'"):
+                    connection.channel().queue_declare("lasting", durable=True, arguments={"x-queue-type": other})
+                listed = json.loads(broker.command("queue", "ls", "--vhost", {"%2F": "/"}.get(vhost, vhost), "-o", "json"))
+                assert {row["name"]: row["kind"] for row in listed} == {
+                    "said": "stream", "lasting": kind, "own": "classic", "passing": "classic"}
+        # It is not kept: another start with another default, and vhosts follow; queues stay.
+        broker.stop()
+        broker.settings = {}
+        broker.start()
+        with pika.BlockingConnection(pika.URLParameters(broker.url)) as connection:
+            connection.channel().queue_declare("later", durable=True)
+            connection.channel().queue_declare("later", durable=True, arguments={"x-queue-type": "classic"})
+            with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="received 'classic' but current is 'quorum'"):
+                connection.channel().queue_declare("lasting", durable=True)
+    finally:
+        broker.remove()

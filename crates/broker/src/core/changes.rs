@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anymq_catalog::definitions::Definitions;
 use anymq_catalog::{Binding, Change, Exchange, Queue as QueueDef, QueueKind};
 use anymq_types::{ConnectionId, QueueId, VhostId};
 
@@ -30,6 +31,16 @@ impl Core {
         changes.iter().try_for_each(check_size)?;
         self.catalog.rehearse(&changes).map_err(|e| Error::invalid(e.to_string()))?;
         changes.into_iter().try_for_each(|change| self.make(fx, change))
+    }
+
+    /// Takes a definitions file: how many changes it came to, and what was left out.
+    pub(crate) fn import(&mut self, fx: &mut Fx<'_>, file: Definitions) -> Result<(u64, Vec<String>)> {
+        let found = file
+            .resolve(&self.catalog, self.config.default_queue_type)
+            .map_err(|e| Error::invalid(e.to_string()))?;
+        let entries = found.changes.len() as u64;
+        self.change_all(fx, found.changes)?;
+        Ok((entries, found.skipped))
     }
 
     fn make(&mut self, fx: &mut Fx<'_>, change: Change) -> Result<()> {

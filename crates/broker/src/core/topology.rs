@@ -199,7 +199,8 @@ impl Core {
         }
         let name = if d.name.is_empty() { self.generated_name(vhost) } else { clean_name(d.name) };
         self.check(session, Action::Configure, "queue", &name)?;
-        let default_kind = self.catalog.vhost_by_id(vhost).and_then(|v| v.default_queue_type);
+        let own = self.catalog.vhost_by_id(vhost).and_then(|v| v.default_queue_type);
+        let default_kind = own.unwrap_or(self.config.default_queue_type);
         let request = QueueRequest {
             vhost: &vhost_name,
             name: &name,
@@ -251,7 +252,6 @@ impl Core {
         Ok(self.declared(fx, id, &name))
     }
 
-    /// Who dead-letters reads the queue and writes to the exchange.
     fn check_dead_letter_rights(&self, session: ConnectionId, queue: &str, args: &Table) -> Result<()> {
         if let Some(exchange) = args.get("x-dead-letter-exchange").and_then(|v| v.as_str()) {
             self.check(session, Action::Read, "queue", queue)?;

@@ -122,7 +122,7 @@ pub struct QueueRequest<'a> {
     /// As they came.
     pub args: &'a Table,
     /// The vhost's default type, or the node's.
-    pub default_kind: Option<QueueKind>,
+    pub default_kind: QueueKind,
 }
 
 impl QueueRequest<'_> {
@@ -130,7 +130,7 @@ impl QueueRequest<'_> {
     pub fn kind(&self) -> Result<QueueKind, InvalidQueue> {
         let durable = self.durable && !self.exclusive;
         let suits = |kind: QueueKind| kind == QueueKind::Classic || (durable && !self.auto_delete);
-        let default = self.default_kind.filter(|kind| suits(*kind)).unwrap_or_default();
+        let default = if suits(self.default_kind) { self.default_kind } else { QueueKind::Classic };
         match self.args.get("x-queue-type") {
             None => Ok(default),
             Some(Value::Str(text)) if *text == "undefined" => Ok(default),

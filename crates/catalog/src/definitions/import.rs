@@ -26,6 +26,8 @@ pub struct Import<'a> {
     pub catalog: &'a Catalog,
     /// As for [`Definitions::read`].
     pub vhost: Option<&'a str>,
+    /// As for [`Definitions::resolve`].
+    pub default_queue_type: QueueKind,
     /// As for [`Definitions::read`].
     pub salt: &'a mut dyn FnMut() -> [u8; SALT_BYTES],
 }
@@ -35,7 +37,7 @@ pub struct Import<'a> {
 /// # Errors
 /// If anything in it is not valid; the error names the item.
 pub fn import(text: &str, import: Import<'_>) -> Result<Imported> {
-    Definitions::read(text, import.vhost, import.salt)?.resolve(import.catalog)
+    Definitions::read(text, import.vhost, import.salt)?.resolve(import.catalog, import.default_queue_type)
 }
 
 /// A file that was read, not yet held against what exists.
@@ -77,13 +79,13 @@ impl Definitions {
         Ok(Definitions { file, vhost: vhost.map(str::to_owned) })
     }
 
-    /// Checks all of the file against what exists.
+    /// Checks all of the file against what exists. Queues without a type get their vhost's default, else `default_queue_type`.
     ///
     /// # Errors
     /// If anything in it is not valid; the error names the item.
-    pub fn resolve(self, catalog: &Catalog) -> Result<Imported> {
+    pub fn resolve(self, catalog: &Catalog, default_queue_type: QueueKind) -> Result<Imported> {
         let file = self.file;
-        let mut importer = Importer::new(catalog, self.vhost.as_deref())?;
+        let mut importer = Importer::new(catalog, self.vhost.as_deref(), default_queue_type)?;
         if importer.only.is_none() {
             importer.vhosts(file.vhosts)?;
             importer.users(file.users)?;
@@ -104,6 +106,7 @@ impl Definitions {
 struct Importer<'a> {
     catalog: &'a Catalog,
     only: Option<VhostId>,
+    default_queue_type: QueueKind,
     next: NextIds,
     vhosts: HashMap<String, Vhost>,
     users: HashSet<String>,
@@ -113,7 +116,7 @@ struct Importer<'a> {
 }
 
 impl<'a> Importer<'a> {
-    fn new(catalog: &'a Catalog, vhost: Option<&str>) -> Result<Self> {
+    fn new(catalog: &'a Catalog, vhost: Option<&str>, default_queue_type: QueueKind) -> Result<Self> {
         let only = match vhost {
             None => None,
             Some(name) => {
@@ -124,6 +127,7 @@ impl<'a> Importer<'a> {
         Ok(Importer {
             catalog,
             only,
+            default_queue_type,
             next: catalog.next_ids(),
             vhosts: catalog.vhosts().map(|vhost| (vhost.name.to_string(), (**vhost).clone())).collect(),
             users: catalog.users().map(|user| user.name.to_string()).collect(),

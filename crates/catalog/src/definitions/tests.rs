@@ -15,7 +15,35 @@ fn catalog() -> Catalog {
 }
 
 fn read(catalog: &Catalog, vhost: Option<&str>, text: &str) -> Result<Imported, DefinitionsError> {
-    import(text, Import { catalog, vhost, salt: &mut || [1; SALT_BYTES] })
+    import(
+        text,
+        Import { catalog, vhost, default_queue_type: QueueKind::Classic, salt: &mut || [1; SALT_BYTES] },
+    )
+}
+
+/// A queue that says nothing of its type, in a vhost that does not either.
+#[test]
+fn the_default_type_of_the_node_counts_where_a_vhost_has_none() {
+    let queues = ["a", "b", "c"].map(|vhost| json!({"name": "q", "vhost": vhost, "durable": true}));
+    let file = json!({
+        "vhosts": [{"name": "a"}, {"name": "b", "default_queue_type": "classic"}, {"name": "c", "default_queue_type": "undefined"}],
+        "queues": queues
+    });
+    let catalog = catalog();
+    for default_queue_type in [QueueKind::Classic, QueueKind::Quorum, QueueKind::Stream] {
+        let taken =
+            Import { catalog: &catalog, vhost: None, default_queue_type, salt: &mut || [1; SALT_BYTES] };
+        let kinds: Vec<_> = import(&file.to_string(), taken)
+            .unwrap()
+            .changes
+            .into_iter()
+            .filter_map(|change| match change {
+                Change::QueuePut(queue) => Some(queue.kind),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(kinds, [default_queue_type, QueueKind::Classic, default_queue_type]);
+    }
 }
 
 fn load(catalog: &mut Catalog, vhost: Option<&str>, file: &Json) -> Vec<String> {

@@ -31,7 +31,7 @@ fn check(queue: &Queue, args: &[(&str, Value)], edit: impl Fn(&mut QueueRequest<
         exclusive: false,
         auto_delete: false,
         args: &args,
-        default_kind: None,
+        default_kind: QueueKind::Classic,
     };
     edit(&mut request);
     check_queue(queue, &request, ME).err().map(|error| error.to_string())

@@ -15,7 +15,7 @@ fn request<'a>(kind: &str, args: &'a mut Table) -> QueueRequest<'a> {
         exclusive: false,
         auto_delete: false,
         args,
-        default_kind: None,
+        default_kind: QueueKind::Classic,
     }
 }
 
@@ -186,7 +186,7 @@ fn quorum_queues_and_streams_are_durable_shared_and_named() {
         let args = Table::new();
         let mut classic = QueueRequest { args: &args, ..request };
         assert!(classic.check().is_ok(), "a classic queue may");
-        classic.default_kind = Some(QueueKind::Quorum);
+        classic.default_kind = QueueKind::Quorum;
         let kind = classic.kind().unwrap();
         let unsuited = classic.exclusive || classic.auto_delete || !classic.durable;
         let expected = if unsuited { QueueKind::Classic } else { QueueKind::Quorum };

@@ -63,6 +63,7 @@ impl Importer<'_> {
                 table.insert("x-queue-type", kind.as_str());
             }
             let durable = item.durable.unwrap_or(true);
+            let default = self.vhosts.get(&*vhost_name).and_then(|vhost| vhost.default_queue_type);
             let request = QueueRequest {
                 vhost: &vhost_name,
                 name: &item.name,
@@ -70,7 +71,7 @@ impl Importer<'_> {
                 exclusive: false,
                 auto_delete: item.auto_delete,
                 args: &table,
-                default_kind: self.vhosts.get(&*vhost_name).and_then(|vhost| vhost.default_queue_type),
+                default_kind: default.unwrap_or(self.default_queue_type),
             };
             let (kind, _) = request.check().map_err(|error| invalid(path(), error))?;
             let queue = Queue {
