@@ -107,6 +107,9 @@ PROBES = [
     Probe("dead.cycle-refused-then-expired", "1.4 dead lettering, cycles", [
         # Refused once, it comes home, and expires: nobody has refused it since.
         queue("$q", {**to("$q"), "x-message-ttl": 300}), publish(), sync(), get(no_ack=False), reject(1), count("$q", 1), until(1.0), count("$q")]),
+    Probe("dead.target-full", "1.4 dead lettering", [
+        queue("$dlq", {"x-max-length": 1, "x-overflow": "reject-publish"}), queue("$q", TO_DLQ), CONFIRM, *bodies("abc"), confirms(1, 3), *[get(no_ack=False) for _ in "abc"],
+        reject(1), count("$dlq", 1), reject(2), reject(3), until(0.3), count("$dlq")]),
     Probe("dead.time-is-the-first", "1.4 x-death", [
         queue("$wait", to("$q", **{"x-message-ttl": 1100})), queue("$q", to("$wait")),
         publish(), sync(), get(no_ack=False), reject(1), rejected_at(2), reject(2), rejected_at(3)]),
