@@ -38,6 +38,11 @@ impl House {
     }
 
     pub(super) fn with(commits: bool, config: Config) -> Self {
+        Self::over(commits, config, anymq_broker::Config::default())
+    }
+
+    /// A broker with settings of its own; messages are 1 MiB at most.
+    pub(super) fn over(commits: bool, config: Config, broker: anymq_broker::Config) -> Self {
         let log = anymq_log::Config {
             threads: commits,
             seed: Some(1),
@@ -45,10 +50,7 @@ impl House {
             ..anymq_log::Config::default()
         };
         let options = Options {
-            config: anymq_broker::Config {
-                message_size_max: anymq_types::ByteSize::mib(1),
-                ..Default::default()
-            },
+            config: anymq_broker::Config { message_size_max: anymq_types::ByteSize::mib(1), ..broker },
             log,
             disk: Arc::new(FaultDisk::new()),
             clock: Arc::new(SystemClock),
@@ -67,8 +69,13 @@ impl House {
 
     /// A connected socket, nothing sent.
     pub(super) fn socket(&self) -> Client {
+        self.socket_from("127.0.0.1:4000")
+    }
+
+    /// The same from another address.
+    pub(super) fn socket_from(&self, peer: &str) -> Client {
         let (near, far) = tokio::io::duplex(1 << 16);
-        let peer = "127.0.0.1:4000".parse().unwrap();
+        let peer = peer.parse().unwrap();
         let (broker, config, stopping) = (self.broker.clone(), self.config.clone(), self.stopping.clone());
         self.tasks.spawn(crate::serve_stream(far, peer, broker, config, stopping));
         Client { stream: near, input: Vec::new(), out: Vec::new() }
@@ -263,13 +270,18 @@ impl Client {
 
     /// Opens the connection as a client does, step by step.
     pub(super) async fn open(&mut self, properties: Vec<u8>, virtual_host: &str) {
+        self.ask_to_open(properties, virtual_host).await;
+        self.expect("0 ConnectionOpenOk").await;
+    }
+
+    /// The same up to the answer.
+    pub(super) async fn ask_to_open(&mut self, properties: Vec<u8>, virtual_host: &str) {
         self.put_bytes(&PROTOCOL_HEADER).send().await;
         self.expect("0 ConnectionStart").await;
         self.start(&properties, "PLAIN", b"\0guest\0guest").await;
         self.expect("0 ConnectionTune").await;
         self.put(0, &connection::TuneOk { channel_max: 2047, frame_max: 131_072, heartbeat: 0 });
         self.put(0, &connection::Open { virtual_host, ..Default::default() }).send().await;
-        self.expect("0 ConnectionOpenOk").await;
     }
 
     pub(super) async fn open_channel(&mut self, number: u16) {

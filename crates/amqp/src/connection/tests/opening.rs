@@ -90,6 +90,77 @@ async fn a_bad_login_is_told_to_those_who_want_to_know() {
 }
 
 #[tokio::test]
+async fn guest_comes_from_this_host_only() {
+    let text = |mechanism: &str| {
+        let text = format!("ACCESS_REFUSED - Login was refused using authentication mechanism {mechanism}. ");
+        (403, text + "For details see the broker logfile.")
+    };
+    let plain = ("PLAIN", &b"\0guest\0guest"[..]);
+    let amqplain = ("AMQPLAIN", &b"\x05LOGINS\0\0\0\x05guest\x08PASSWORDS\0\0\0\x05guest"[..]);
+    let house = House::new();
+    let put = anymq_catalog::Change::UserPut(anymq_catalog::User {
+        name: "other".into(),
+        password: house.broker.hash_password(b"other"),
+        tags: Default::default(),
+        limits: Default::default(),
+    });
+    house.broker.change(put).unwrap();
+    for peer in ["192.0.2.7:4000", "[2001:db8::7]:4000", "[::ffff:192.0.2.7]:4000"] {
+        for (mechanism, response) in [plain, amqplain] {
+            let mut client = house.socket_from(peer);
+            client.put_bytes(&PROTOCOL_HEADER).send().await;
+            client.expect("0 ConnectionStart").await;
+            client.start(&client_properties(), mechanism, response).await;
+            assert_eq!(client.error().await, text(mechanism), "{peer}");
+        }
+        // Those who cannot take the answer hear nothing; other users are not asked where they come from.
+        for (response, expected) in [(plain.1, "end"), (b"\0other\0other", "0 ConnectionTune")] {
+            let mut client = house.socket_from(peer);
+            client.put_bytes(&PROTOCOL_HEADER).send().await;
+            client.expect("0 ConnectionStart").await;
+            client.start(b"", "PLAIN", response).await;
+            client.expect(expected).await;
+        }
+    }
+    let everywhere = anymq_broker::Config { loopback_users: Vec::new(), ..Default::default() };
+    let open = House::over(true, Config::default(), everywhere);
+    for (house, peer) in [(&house, "127.8.9.1:4000"), (&house, "[::1]:4000"), (&open, "192.0.2.7:4000")] {
+        house.socket_from(peer).open(client_properties(), "/").await;
+    }
+}
+
+#[tokio::test]
+async fn connections_are_counted() {
+    let limits = anymq_broker::Config { connections_max: 1, ..Default::default() };
+    let house = House::over(true, Config::default(), limits);
+    let mut first = house.connect().await;
+    let mut second = house.socket();
+    second.ask_to_open(client_properties(), "/").await;
+    let text = "NOT_ALLOWED - connection refused: node connection limit (1) is reached";
+    assert_eq!(second.error().await, (530, text.to_owned()));
+    // The one that is there goes on; when it is gone there is room.
+    first.open_channel(1).await;
+    first.put(0, &connection::Close::default()).send().await;
+    first.expect("0 ConnectionCloseOk").await;
+    house.connect().await.open_channel(1).await;
+}
+
+#[tokio::test]
+async fn an_operator_who_closes_a_connection_says_why() {
+    let house = House::new();
+    let mut client = house.channel().await;
+    let mut other = house.channel().await;
+    let id = house.broker.connections()[0].id;
+    house.broker.close_connection(id, "maintenance: please come back").unwrap();
+    let text = "CONNECTION_FORCED - maintenance: please come back";
+    assert_eq!(client.error().await, (320, text.to_owned()));
+    client.put(0, &connection::CloseOk {}).send().await;
+    assert_eq!(client.next().await, "end");
+    other.declare("still-here").await;
+    assert!(house.broker.close_connection(id, "again").is_err());
+}
+
+#[tokio::test]
 async fn bad_steps_have_their_errors() {
     let house = House::new();
     let cases: &[(&str, &[u8], u16, &str)] = &[

@@ -1,7 +1,7 @@
 //! Exchanges, queues, bindings: what is answered, and when.
 
 use super::client::House;
-use crate::wire::methods::{basic, channel, exchange, queue};
+use crate::wire::methods::{basic, channel, confirm, exchange, queue};
 
 #[tokio::test]
 async fn declarations_wait_for_the_disk_on_their_channel_only() {
@@ -51,6 +51,51 @@ async fn exchanges_come_and_go() {
         (code, text.as_str()),
         (403, "ACCESS_REFUSED - exchange name 'amq.mine' contains reserved prefix 'amq.*'")
     );
+}
+
+#[tokio::test]
+async fn nothing_is_answered_where_no_answer_is_wanted() {
+    let house = House::new();
+    let mut client = house.channel().await;
+    let nowait = true;
+    client.put(1, &queue::Declare { queue: "q", nowait, ..Default::default() });
+    client.put(1, &exchange::Declare { exchange: "e", kind: "topic", nowait, ..Default::default() });
+    client.put(1, &exchange::Declare { exchange: "f", kind: "fanout", nowait, ..Default::default() });
+    client.put(1, &queue::Bind { queue: "q", exchange: "e", routing_key: "k", nowait, ..Default::default() });
+    client.put(
+        1,
+        &exchange::Bind { destination: "f", source: "e", routing_key: "#", nowait, ..Default::default() },
+    );
+    client.put(
+        1,
+        &exchange::Unbind { destination: "f", source: "e", routing_key: "#", nowait, ..Default::default() },
+    );
+    client.put(1, &basic::Consume { queue: "q", consumer_tag: "c", nowait, ..Default::default() });
+    client.put(1, &basic::Cancel { consumer_tag: "c", nowait });
+    client.put(1, &queue::Purge { queue: "q", nowait, ..Default::default() });
+    client.put(1, &exchange::Delete { exchange: "e", nowait, ..Default::default() });
+    client.put(1, &queue::Delete { queue: "q", nowait, ..Default::default() });
+    client.put(1, &confirm::Select { nowait });
+    client.put(1, &basic::Qos::default()).send().await;
+    client.expect("1 BasicQosOk").await;
+    // All of it was done.
+    for (name, method) in [("q", true), ("e", false)] {
+        let (code, text) = if method {
+            client.fail(&queue::Declare { queue: name, passive: true, ..Default::default() }).await
+        } else {
+            client.fail(&exchange::Declare { exchange: name, passive: true, ..Default::default() }).await
+        };
+        let what = if method { "queue" } else { "exchange" };
+        assert_eq!((code, text), (404, format!("NOT_FOUND - no {what} '{name}' in vhost '/'")));
+        client.reopen().await;
+    }
+    client.ask(&exchange::Declare { exchange: "f", passive: true, ..Default::default() }).await;
+    client.put(1, &confirm::Select { nowait });
+    client
+        .put_message(1, &basic::Publish { exchange: "f", ..Default::default() }, b"\0\0", b"counted")
+        .send()
+        .await;
+    client.expect("1 BasicAck(Ack { delivery_tag: 1").await;
 }
 
 #[tokio::test]
