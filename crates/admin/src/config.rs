@@ -40,7 +40,7 @@ impl Config {
     }
 }
 
-/// The metrics port: `/metrics`, `/metrics/per-object` and `/health/…` without login.
+/// The metrics port: `/metrics`, `/metrics/per-object`, `/metrics/detailed` and `/health/…` without login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetricsConfig {

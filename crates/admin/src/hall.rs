@@ -1,6 +1,7 @@
 //! What the admin API asks of the broker, in the words of its own types.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anymq_api::{
@@ -8,6 +9,7 @@ use anymq_api::{
     Permission, Policy, Problem, Queue, User, UserPut, Vhost,
 };
 use anymq_broker::Turn;
+use anymq_broker::admin::{QueueStatus, Stats};
 use serde_json::Value;
 
 use crate::access::Operator;
@@ -117,8 +119,23 @@ pub struct Measurements {
     pub overview: Overview,
     /// The journal.
     pub journal: Journal,
+    /// The broker's counters, as it keeps them.
+    pub stats: Stats,
     /// Queues that dead letters go to: vhost, name, messages.
     pub dead_letter_queues: Vec<(String, String, u64)>,
+}
+
+/// An exchange and how much is bound to it.
+#[derive(Clone, Debug)]
+pub struct ExchangeBindings {
+    /// Vhost.
+    pub vhost: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+    /// Type.
+    pub kind: String,
+    /// Bindings from it.
+    pub bindings: u64,
 }
 
 /// The broker, as the admin API sees it. Calls may block for as long as a commit takes.
@@ -173,6 +190,10 @@ pub trait Hall: Send + Sync + 'static {
 
     /// Queues.
     fn queues(&self, filter: &Filter) -> Page<Queue>;
+    /// The same in the broker's own words, for the metrics pages.
+    fn queue_statuses(&self, filter: &Filter) -> Page<QueueStatus>;
+    /// Exchanges that clients may publish to by name, at most so many.
+    fn exchange_bindings(&self, limit: usize) -> Vec<ExchangeBindings>;
     /// One queue.
     fn queue(&self, vhost: &str, name: &str) -> Result<Queue>;
     /// Declares a queue.

@@ -84,6 +84,7 @@ fn open_paths() -> Router<Desk> {
         .route("/health/startup", get(health::startup))
         .route("/metrics", get(metrics::aggregated))
         .route("/metrics/per-object", get(metrics::per_object))
+        .route("/metrics/detailed", get(metrics::detailed))
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
 }

@@ -332,6 +332,7 @@ async fn metrics_have_the_names_that_dashboards_look_for() {
         "rabbitmq_queues 70",
         "rabbitmq_queue_messages_ready 0",
         "rabbitmq_global_messages_received_total{protocol=\"amqp091\"} 0",
+        "rabbitmq_global_messages_delivered_total{protocol=\"amqp091\",queue_type=\"rabbit_stream_queue\"} 0",
         "rabbitmq_connections 0",
         "anymq_queues 70",
         "anymq_ready 1",
@@ -356,5 +357,19 @@ async fn metrics_have_the_names_that_dashboards_look_for() {
     let dropped =
         page.lines().find_map(|l| l.strip_prefix("anymq_metrics_dropped_series ")).expect("counted");
     assert!(dropped.parse::<u64>().expect("number") > 0, "{dropped}");
+
+    let path =
+        "/metrics/detailed?family=queue_consumer_count&family=queue_coarse_metrics&family=none&vhost=%2F";
+    let (status, _, page) = get(server.metrics, path).await;
+    assert_eq!(status, 200);
+    let of_queues = page.lines().filter(|l| l.starts_with("rabbitmq_detailed_queue_")).count();
+    assert_eq!(of_queues, 4 * 70, "{page}");
+    assert!(page.contains("rabbitmq_detailed_queue_consumers{vhost=\"/\",queue=\"q069\"} 0"));
+    let (_, _, page) = get(server.metrics, "/metrics/detailed?family=queue_coarse_metrics&vhost=other").await;
+    assert!(!page.contains("q069") && page.contains("rabbitmq_identity_info"), "{page}");
+    let (_, _, page) =
+        get(server.metrics, "/metrics/detailed?family=queue_delivery_metrics&family=queue_metrics").await;
+    let series = page.lines().filter(|l| !l.starts_with('#')).count();
+    assert!(series <= 1001 && page.contains("\"q069\""), "{series}");
     server.stop().await;
 }

@@ -13,7 +13,7 @@ use anymq_types::{Millis, Position, QueueId};
 use crate::api::{Alarms, Done, Principal};
 use crate::broker::Broker;
 pub use crate::browse::Browsed;
-pub use crate::core::stats::Stats;
+pub use crate::core::stats::{Deaths, Deliveries, KindStats, Stats};
 use crate::error::{Error, Result};
 pub use crate::queue::settings::{Kind, Overflow, Settings};
 
@@ -58,12 +58,8 @@ pub struct QueueStatus {
     pub oldest: Option<Millis>,
     /// Messages published to it since the process started.
     pub published: u64,
-    /// Messages handed to consumers.
-    pub delivered: u64,
-    /// Of those, again.
-    pub redelivered: u64,
-    /// Messages settled by consumers.
-    pub acked: u64,
+    /// Messages handed to consumers, and what became of them.
+    pub deliveries: Deliveries,
     /// Messages dead-lettered or dropped.
     pub dropped: u64,
 }
@@ -197,9 +193,7 @@ impl Broker {
                     offsets: (q.stream.first(), q.stream.next),
                     oldest: q.oldest(),
                     published: q.counters.published,
-                    delivered: q.counters.delivered,
-                    redelivered: q.counters.redelivered,
-                    acked: q.counters.acked,
+                    deliveries: q.counters.deliveries(),
                     dropped: q.counters.dropped,
                 });
             }

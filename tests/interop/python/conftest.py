@@ -42,10 +42,10 @@ def admin_url(shared_broker):
     return f"http://127.0.0.1:{shared_broker.admin_port}"
 
 
-def start_own_broker():
+def start_own_broker(settings=None):
     if os.environ.get("AMQP_URL"):
         pytest.skip("kills the broker: needs ANYMQ_BIN")
-    return Broker().start()
+    return Broker(settings=settings).start()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ use anymq_types::value::Table;
 use serde_json::Value;
 
 use super::{BrokerHall, not_found, vhost_id};
-use crate::hall::{Filter, Result};
+use crate::hall::{ExchangeBindings, Filter, Result};
 
 impl BrokerHall {
     pub(super) fn list_queues(&self, filter: &Filter) -> Page<Queue> {
@@ -21,6 +21,25 @@ impl BrokerHall {
         let items =
             self.broker.catalog(|c| page.items.iter().map(|q| queue(c, q, self.broker.now())).collect());
         Page { items, total: page.total }
+    }
+
+    pub(super) fn list_queue_statuses(&self, filter: &Filter) -> Page<QueueStatus> {
+        filter.page(self.broker.queues(|vhost, name| filter.takes(vhost, name)).into_iter())
+    }
+
+    pub(super) fn list_exchange_bindings(&self, limit: usize) -> Vec<ExchangeBindings> {
+        self.broker.catalog(|c| {
+            let all = c.vhosts().flat_map(|v| c.exchanges(v.id).map(move |x| (v, x)));
+            let shown = all.filter(|(_, x)| !x.internal && !x.name.is_empty()).take(limit);
+            shown
+                .map(|(vhost, x)| ExchangeBindings {
+                    vhost: vhost.name.clone(),
+                    name: x.name.clone(),
+                    kind: x.kind.as_str().to_owned(),
+                    bindings: c.bindings_from(vhost.id, &x.name).count() as u64,
+                })
+                .collect()
+        })
     }
 
     pub(super) fn one_queue(&self, vhost: &str, name: &str) -> Result<Queue> {
@@ -186,9 +205,9 @@ fn queue(catalog: &Catalog, status: &QueueStatus, now: Millis) -> Queue {
         consumers: u64::from(status.consumers),
         oldest_age_ms: status.oldest.map(|at| now.0.saturating_sub(at.0)),
         published_total: status.published,
-        delivered_total: status.delivered,
-        acked_total: status.acked,
-        redelivered_total: status.redelivered,
+        delivered_total: status.deliveries.all(),
+        acked_total: status.deliveries.settled(),
+        redelivered_total: status.deliveries.again,
         dropped_total: status.dropped,
     }
 }

@@ -15,13 +15,14 @@ use anymq_api::{
     Binding, Channel, Connection, Consumer, Declare, DeleteQuery, Exchange, Imported, Overview, Page,
     Permission, Policy, Problem, Queue, User, UserPut, Vhost, codes,
 };
+use anymq_broker::admin::QueueStatus;
 use anymq_broker::{Broker, Done, ErrorKind, Turn};
 use anymq_catalog::{Catalog, Change};
 use anymq_types::{Millis, VhostId};
 use serde_json::Value;
 
 use crate::access::Operator;
-use crate::hall::{Filter, Hall, Login, Measurements, Result};
+use crate::hall::{ExchangeBindings, Filter, Hall, Login, Measurements, Result};
 
 /// The broker in this process.
 pub struct BrokerHall {
@@ -128,6 +129,7 @@ impl Hall for BrokerHall {
         Measurements {
             overview: self.whole(),
             journal: self.journal(),
+            stats: self.broker.totals().stats,
             dead_letter_queues: dead.map(|q| (q.vhost.to_string(), q.name.to_string(), q.messages)).collect(),
         }
     }
@@ -198,6 +200,14 @@ impl Hall for BrokerHall {
 
     fn queues(&self, filter: &Filter) -> Page<Queue> {
         self.list_queues(filter)
+    }
+
+    fn queue_statuses(&self, filter: &Filter) -> Page<QueueStatus> {
+        self.list_queue_statuses(filter)
+    }
+
+    fn exchange_bindings(&self, limit: usize) -> Vec<ExchangeBindings> {
+        self.list_exchange_bindings(limit)
     }
 
     fn queue(&self, vhost: &str, name: &str) -> Result<Queue> {

@@ -133,19 +133,20 @@ fn histogram(counts: &[u64; SYNC_MICROS.len() + 1], sum_micros: u64) -> Histogra
 }
 
 fn counters(stats: &anymq_broker::admin::Stats) -> Totals {
+    let deaths = stats.deaths();
     Totals {
         published: stats.published,
         routed: stats.published.saturating_sub(stats.unroutable),
         confirmed: stats.confirmed,
         unroutable: stats.unroutable,
         returned: stats.returned,
-        delivered: stats.delivered,
-        redelivered: stats.redelivered,
-        acked: stats.acked,
-        dead_lettered_expired: stats.dead_expired,
-        dead_lettered_rejected: stats.dead_rejected,
-        dead_lettered_maxlen: stats.dead_maxlen,
-        dead_lettered_delivery_limit: stats.dead_delivery_limit,
+        delivered: stats.delivered(),
+        redelivered: stats.redelivered(),
+        acked: stats.acked(),
+        dead_lettered_expired: deaths.expired.iter().sum(),
+        dead_lettered_rejected: deaths.rejected.iter().sum(),
+        dead_lettered_maxlen: deaths.maxlen.iter().sum(),
+        dead_lettered_delivery_limit: deaths.delivery_limit.iter().sum(),
         connections_opened: stats.connections_opened,
         connections_closed: stats.connections_closed,
         channels_opened: stats.channels_opened,

@@ -1,10 +1,10 @@
-//! `/metrics`: the broker as a whole. Own names first, then the names of RabbitMQ's plugin.
+//! `/metrics`: the broker as a whole, under names of its own.
 
 use anymq_api::{Overview, Queue, Totals};
 
 use super::exposition::Kind::{Counter, Gauge, Histogram};
 use super::process::Process;
-use super::{Exposition, objects};
+use super::{Exposition, objects, rabbitmq};
 use crate::board::Board;
 use crate::hall::{Filter, Journal};
 
@@ -32,8 +32,7 @@ pub(super) fn write(board: &Board, out: &mut Exposition) {
     totals(&measured.overview.totals, out);
     journal(&measured.journal, out);
     dead_letter_queues(&measured.dead_letter_queues, out);
-    rabbitmq_state(&measured.overview, &process, out);
-    rabbitmq_totals(&measured.overview.totals, out);
+    rabbitmq::write(&measured, &process, out);
     let queues = hall.queues(&Filter::all(QUEUES_MAX));
     out.drop_series(objects::SEED_SERIES * (queues.total - queues.items.len() as u64));
     objects::seed(&queues.items, out);
@@ -137,82 +136,6 @@ fn dead_letter_queues(queues: &[(String, String, u64)], out: &mut Exposition) {
     out.family("anymq_dlq_messages", Gauge, "Messages in queues that dead letters of others go to.");
     for (vhost, name, messages) in &queues[..shown] {
         out.sample(&[("vhost", vhost), ("queue", name)], *messages);
-    }
-}
-
-fn rabbitmq_state(overview: &Overview, process: &Process, out: &mut Exposition) {
-    out.family("rabbitmq_build_info", Gauge, "AnyMQ under the name that dashboards look for.");
-    let version = env!("CARGO_PKG_VERSION");
-    out.sample(&[("rabbitmq_version", version), ("product_name", "AnyMQ"), ("product_version", version)], 1);
-    out.family("rabbitmq_identity_info", Gauge, "AnyMQ under the name that dashboards look for.");
-    let node = [
-        ("rabbitmq_node", "anymq@localhost"),
-        ("rabbitmq_cluster", "anymq"),
-        ("rabbitmq_endpoint", "aggregated"),
-    ];
-    out.sample(&node, 1);
-    let (counts, resources) = (&overview.counts, &overview.resources);
-    let gauges = [
-        ("rabbitmq_queue_messages", counts.ready + counts.unacked),
-        ("rabbitmq_queue_messages_ready", counts.ready),
-        ("rabbitmq_queue_messages_unacked", counts.unacked),
-        ("rabbitmq_queues", counts.queues),
-        ("rabbitmq_queue_consumers", counts.consumers),
-        ("rabbitmq_consumers", counts.consumers),
-        ("rabbitmq_connections", counts.connections),
-        ("rabbitmq_channels", counts.channels),
-        ("rabbitmq_process_resident_memory_bytes", process.resident_bytes),
-        ("rabbitmq_resident_memory_limit_bytes", resources.memory_limit_bytes),
-        ("rabbitmq_disk_space_available_bytes", resources.disk_free_bytes),
-        ("rabbitmq_disk_space_available_limit_bytes", resources.disk_limit_bytes),
-        ("rabbitmq_process_open_fds", process.fds),
-        ("rabbitmq_process_max_fds", process.fds_max),
-        ("rabbitmq_alarms_memory_used_watermark", alarm(overview, "memory")),
-        ("rabbitmq_alarms_free_disk_space_watermark", alarm(overview, "disk")),
-        ("rabbitmq_alarms_file_descriptor_limit", 0),
-    ];
-    for (name, value) in gauges {
-        out.single(name, Gauge, "As in RabbitMQ.", value);
-    }
-}
-
-fn alarm(overview: &Overview, reason: &str) -> u64 {
-    u64::from(overview.alarms.iter().any(|alarm| alarm.contains(reason)))
-}
-
-fn rabbitmq_totals(totals: &Totals, out: &mut Exposition) {
-    let by_protocol = [
-        ("rabbitmq_global_messages_received_total", totals.published),
-        ("rabbitmq_global_messages_routed_total", totals.routed),
-        ("rabbitmq_global_messages_delivered_total", totals.delivered),
-        ("rabbitmq_global_messages_redelivered_total", totals.redelivered),
-        ("rabbitmq_global_messages_acknowledged_total", totals.acked),
-        ("rabbitmq_global_messages_confirmed_total", totals.confirmed),
-        (
-            "rabbitmq_global_messages_unroutable_dropped_total",
-            totals.unroutable.saturating_sub(totals.returned),
-        ),
-        ("rabbitmq_global_messages_unroutable_returned_total", totals.returned),
-    ];
-    for (name, value) in by_protocol {
-        out.family(name, Counter, "As in RabbitMQ.");
-        out.sample(&[("protocol", "amqp091")], value);
-    }
-    let dead = [
-        ("rabbitmq_global_messages_dead_lettered_expired_total", totals.dead_lettered_expired),
-        ("rabbitmq_global_messages_dead_lettered_rejected_total", totals.dead_lettered_rejected),
-        ("rabbitmq_global_messages_dead_lettered_maxlen_total", totals.dead_lettered_maxlen),
-        ("rabbitmq_global_messages_dead_lettered_delivery_limit_total", totals.dead_lettered_delivery_limit),
-        ("rabbitmq_connections_opened_total", totals.connections_opened),
-        ("rabbitmq_connections_closed_total", totals.connections_closed),
-        ("rabbitmq_channels_opened_total", totals.channels_opened),
-        ("rabbitmq_channels_closed_total", totals.channels_closed),
-        ("rabbitmq_queues_declared_total", totals.queues_declared),
-        ("rabbitmq_queues_created_total", totals.queues_created),
-        ("rabbitmq_queues_deleted_total", totals.queues_deleted),
-    ];
-    for (name, value) in dead {
-        out.single(name, Counter, "As in RabbitMQ.", value);
     }
 }
 

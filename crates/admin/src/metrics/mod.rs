@@ -1,21 +1,24 @@
-//! `/metrics` and `/metrics/per-object` in the Prometheus text format.
+//! `/metrics`, `/metrics/per-object` and `/metrics/detailed` in the Prometheus text format.
 //!
 //! Values are read when asked for; nothing is registered or kept per object. The text is written directly: names must
 //! be exactly those of existing dashboards, which a registry that adds suffixes does not give.
 
 mod aggregate;
+mod detailed;
 mod exposition;
 mod objects;
 mod process;
+mod rabbitmq;
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::answer::Refusal;
+use crate::answer::{Query, Refusal};
 use crate::board::Board;
 use crate::desk::Desk;
 
+use detailed::Wanted;
 pub(crate) use exposition::Exposition;
 pub(crate) use process::Process;
 
@@ -29,7 +32,16 @@ pub(crate) async fn per_object(State(desk): State<Desk>) -> Response {
     page(desk, objects::write).await
 }
 
-async fn page(desk: Desk, write: fn(&Board, &mut Exposition)) -> Response {
+/// Of each thing, the families that the query asks for.
+pub(crate) async fn detailed(
+    State(desk): State<Desk>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    let wanted = Wanted::new(query);
+    page(desk, move |board, out| detailed::write(board, &wanted, out)).await
+}
+
+async fn page(desk: Desk, write: impl FnOnce(&Board, &mut Exposition) + Send + 'static) -> Response {
     let (board, series_max) = (desk.board.clone(), desk.metrics.series_max);
     let text = desk.work(move || {
         let mut out = Exposition::new(series_max);

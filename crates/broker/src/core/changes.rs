@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anymq_catalog::definitions::Definitions;
-use anymq_catalog::{Binding, Change, Exchange, Queue as QueueDef, QueueKind};
+use anymq_catalog::{Binding, Change, DeadLetterStrategy, Exchange, Queue as QueueDef, QueueKind};
 use anymq_types::{ConnectionId, QueueId, VhostId};
 
 use super::Core;
@@ -266,6 +266,10 @@ impl Core {
                 .dead_letter_routing_key
                 .as_ref()
                 .map(|k| k.to_text().as_ref().into()),
+            dead_letter_at_least_once: matches!(
+                resolved.dead_letter_strategy,
+                DeadLetterStrategy::AtLeastOnce
+            ),
             max_priority: resolved.max_priority,
             single_active_consumer: resolved.single_active_consumer,
             delivery_limit: resolved.delivery_limit,

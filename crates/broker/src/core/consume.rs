@@ -218,6 +218,9 @@ impl Core {
         if !matches!(fetched, Fetched::Later) {
             self.consumers.remove(consumer.0);
         }
+        if matches!(fetched, Fetched::Empty) {
+            self.found_nothing(id);
+        }
         self.touch(fx, id);
         Ok(fetched)
     }
@@ -288,6 +291,13 @@ impl Core {
         }
     }
 
+    fn found_nothing(&mut self, id: QueueId) {
+        if let Some(queue) = self.queues.get_mut(&id) {
+            queue.counters.deliveries_mut().fetched_none += 1;
+            self.stats.of(queue.kind).deliveries.fetched_none += 1;
+        }
+    }
+
     /// A fetch ends with a message, or without one because it waited long enough.
     pub(crate) fn end_fetch(
         &mut self,
@@ -301,6 +311,9 @@ impl Core {
             q.ready
         });
         let Some(c) = self.consumers.remove(consumer.0) else { return };
+        if delivery.is_none() {
+            self.found_nothing(id);
+        }
         if let Some(h) = self.holders.get_mut(c.holder.0) {
             h.consumers.retain(|&other| other != consumer);
         }

@@ -85,8 +85,9 @@ impl Core {
 
     /// Sends a copy of a message, with its history, to its queue's dead-letter exchange.
     pub(crate) fn dead_letter(&mut self, fx: &mut Fx<'_>, id: QueueId, run: &Run, reason: Reason) {
-        self.stats.dead_lettered(reason);
         let Some(queue) = self.queues.get(&id) else { return };
+        let (kind, at_least_once) = (queue.kind, queue.settings.dead_letter_at_least_once);
+        self.stats.dead_lettered(queue.kind, &queue.settings, reason);
         let Some(exchange) = queue.settings.dead_letter_exchange.clone() else { return };
         let Some(record) = Record::parse(&run.records) else { return };
         let new_key = queue.settings.dead_letter_routing_key.clone();
@@ -121,6 +122,7 @@ impl Core {
         if targets.is_empty() {
             return;
         }
+        self.stats.of(kind).deaths.arrived += u64::from(at_least_once);
         let mut block = Vec::with_capacity(record.props.len() + 128);
         if props.encode(&mut block).is_err() {
             tracing::warn!(queue = %name, "a dead letter's headers are too large; it is dropped");

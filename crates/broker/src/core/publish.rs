@@ -84,6 +84,7 @@ impl Core {
                 published.unroutable.push(index as u32);
                 self.stats.unroutable(item.mandatory);
             }
+            self.stats.copies += targets.as_slice().len() as u64;
             if targets.as_slice().is_empty() {
                 // Unroutable, or handed straight to a reply address: not to be taken for the next message's route.
                 last = None;
@@ -102,7 +103,7 @@ impl Core {
             }
         }
         self.flush(fx, &chunk, &mut gathered, &targets);
-        self.stats.published(published.taken as u64);
+        self.stats.published(published.taken as u64, batch.confirms);
         if batch.confirms {
             self.stats.confirmed += (published.taken - published.rejected.len()) as u64;
         }
@@ -274,7 +275,7 @@ impl Core {
             address.outbox.push(Event::Delivery(delivery));
             let outbox = address.outbox.clone();
             fx.wake(&outbox);
-            self.stats.delivered(1, false);
+            self.stats.replies += 1;
             return Ok(true);
         }
         Ok(false)

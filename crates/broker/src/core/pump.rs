@@ -6,6 +6,7 @@ use anymq_types::{ConsumerId, Millis, Offset, QueueId};
 use super::Core;
 use super::deadletter::Reason;
 use super::fx::Fx;
+use super::stats::Way;
 use crate::api::{Delivery, Event};
 use crate::queue::lease::Lease;
 use crate::queue::pick::{Pick, Run};
@@ -125,9 +126,9 @@ impl Core {
     ) -> Option<Delivery> {
         let c = self.consumers.get_mut(consumer.0)?;
         let queue = self.queues.get_mut(&id)?;
-        queue.counters.delivered += run.count as u64;
-        self.stats.delivered(run.count as u64, run.redelivered);
-        queue.counters.redelivered += if run.redelivered { run.count as u64 } else { 0 };
+        let way = Way { fetch: c.fetch, auto_ack: c.auto_ack, again: run.redelivered };
+        queue.counters.deliveries_mut().add(run.count as u64, way);
+        self.stats.of(queue.kind).deliveries.add(run.count as u64, way);
         let delivery = Delivery {
             token: c.token,
             consumer,
@@ -143,8 +144,6 @@ impl Core {
         };
         if c.auto_ack {
             let bytes = Records::new(&run.records).map(|r| r.body.len() as u64).sum();
-            queue.counters.acked += run.count as u64;
-            self.stats.acked(run.count as u64);
             self.settle_range(fx, id, run.first, run.first + run.count as u64, bytes);
         } else {
             self.lease_run(fx, id, consumer, &run);

@@ -53,9 +53,9 @@ impl Core {
         if let Some((start, end, bytes)) = run {
             self.settle_range(fx, id, start, end, bytes);
         }
-        self.stats.acked(acked);
         if let Some(queue) = self.queues.get_mut(&id) {
-            queue.counters.acked += acked;
+            queue.counters.deliveries_mut().acked += acked;
+            self.stats.of(queue.kind).deliveries.acked += acked;
         }
     }
 

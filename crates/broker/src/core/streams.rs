@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::Core;
 use super::fx::Fx;
+use super::stats::Way;
 use crate::api::{Delivery, Event, HolderId, Settled, Subscribe};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -159,8 +160,9 @@ impl Core {
         if let Some(cursor) = c.cursor.as_deref_mut() {
             cursor.outstanding.extend(first..first + count as u64);
         }
-        queue.counters.delivered += count as u64;
-        self.stats.delivered(count as u64, false);
+        let way = Way { fetch: false, auto_ack: false, again: false };
+        queue.counters.deliveries_mut().add(count as u64, way);
+        self.stats.of(Kind::Stream).deliveries.add(count as u64, way);
         let delivery = Delivery {
             token: c.token,
             consumer,
@@ -196,9 +198,9 @@ impl Core {
             if let Some(h) = self.holders.get_mut(holder.0) {
                 h.used -= n.min(h.used);
             }
-            self.stats.acked(n as u64);
+            self.stats.of(Kind::Stream).deliveries.acked += n as u64;
             if let Some(queue) = self.queues.get_mut(&id) {
-                queue.counters.acked += n as u64;
+                queue.counters.deliveries_mut().acked += n as u64;
             }
             self.revive(fx, consumer);
         }

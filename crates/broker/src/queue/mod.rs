@@ -42,6 +42,7 @@ use self::segments::SegmentUse;
 use self::settings::{Kind, Settings};
 use self::urgent::Urgent;
 use self::views::{Dedup, Groups};
+use crate::core::stats::Deliveries;
 use crate::routing::FastMap;
 
 /// Offsets to deliver again, before anything fresh.
@@ -77,13 +78,23 @@ pub(crate) struct Views {
 }
 
 /// Counters since the process started.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) published: u64,
-    pub(crate) delivered: u64,
-    pub(crate) acked: u64,
-    pub(crate) redelivered: u64,
+    deliveries: Option<Box<Deliveries>>,
     pub(crate) dropped: u64,
+}
+
+impl Counters {
+    /// Deliveries so far.
+    pub(crate) fn deliveries(&self) -> Deliveries {
+        self.deliveries.as_deref().copied().unwrap_or_default()
+    }
+
+    /// The same to count on: a queue that nobody has read from has none.
+    pub(crate) fn deliveries_mut(&mut self) -> &mut Deliveries {
+        self.deliveries.get_or_insert_default()
+    }
 }
 
 /// One queue.

@@ -43,6 +43,8 @@ pub struct Settings {
     pub dead_letter_exchange: Option<Arc<str>>,
     /// Routing key for dead letters; their own if `None`.
     pub dead_letter_routing_key: Option<Arc<str>>,
+    /// `at-least-once` was asked for; it holds for every dead letter here, so this is only told.
+    pub dead_letter_at_least_once: bool,
     /// Highest priority kept apart; `None`: no priorities.
     pub max_priority: Option<u8>,
     /// One consumer at a time.
