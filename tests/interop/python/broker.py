@@ -91,3 +91,13 @@ class CommandBroker:
 
     def stop(self):
         subprocess.run(os.environ["CRASH_STOP"], shell=True, check=True, capture_output=True, timeout=120)
+
+
+def mount_small(path, size):
+    """Mounts a file system of `size` on a new directory; why it cannot, or None."""
+    path.mkdir()
+    try:
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], capture_output=True, text=True)
+    except FileNotFoundError:
+        return "needs mount, which is not here"
+    return f"cannot mount a small file system here: {mounted.stderr.strip()}" if mounted.returncode else None

@@ -8,6 +8,14 @@ from broker import Broker
 from probe import DEFINITIONS, import_by_management
 
 
+def pytest_runtest_logreport(report):
+    """Keeps what was skipped, and why, for the end of the whole run: run.sh prints it."""
+    if report.skipped and os.environ.get("INTEROP_SKIPPED"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        with open(os.environ["INTEROP_SKIPPED"], "a", encoding="utf-8") as skipped:
+            skipped.write(f"{report.nodeid}: {str(reason).removeprefix('Skipped: ')}\n")
+
+
 @pytest.fixture(scope="session")
 def shared_broker():
     """The broker of the run, or None when testing a server that runs already."""

@@ -38,13 +38,18 @@ def run_all(url, probes, jobs):
         return dict(zip((probe.id for probe in probes), pool.map(lambda probe: observe(url, probe), probes)))
 
 
-def import_by_management(management, definitions=DEFINITIONS):
+def authorized(management, method, path, document=None):
+    """A request to the management API of a RabbitMQ, whose URL holds the user and the password."""
     parts = urlsplit(management)
-    request = urllib.request.Request(f"http://{parts.hostname}:{parts.port}/api/definitions", definitions.read_bytes(),
-                                     {"content-type": "application/json"}, method="POST")
+    data = json.dumps(document).encode() if isinstance(document, dict) else document
+    request = urllib.request.Request(f"http://{parts.hostname}:{parts.port}{path}", data, {"content-type": "application/json"}, method=method)
     token = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
     request.add_header("authorization", f"Basic {token}")
-    urllib.request.urlopen(request, timeout=30).read()
+    return request
+
+
+def import_by_management(management, definitions=DEFINITIONS):
+    urllib.request.urlopen(authorized(management, "POST", "/api/definitions", definitions.read_bytes()), timeout=30).read()
 
 
 def expected(deliberate=True):

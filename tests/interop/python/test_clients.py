@@ -1,6 +1,7 @@
 """What the broker holds against clients: wrong passwords, other people's names, deliveries that are never acknowledged."""
 
 import os
+import subprocess
 import threading
 import time
 import urllib.request
@@ -131,12 +132,14 @@ TEXT = ("PRECONDITION_FAILED - delivery acknowledgement on channel {channel} tim
         "This timeout value can be configured, see consumers doc guide to learn more")
 
 
-@pytest.mark.parametrize("case", ["server", "queue", "consumer", "get", "quorum"])
+@pytest.mark.parametrize("case", ["server", "queue", "consumer", "get", "quorum", "policy"])
 def test_a_delivery_that_is_not_acknowledged_closes_its_channel(case):
-    """`server`: broker.consumer_timeout_ms; `queue` and `consumer`: the argument x-consumer-timeout."""
+    """`server`: broker.consumer_timeout_ms; `queue` and `consumer`: the argument x-consumer-timeout; a policy's key consumer-timeout."""
     broker = start(**({"ANYMQ_BROKER__CONSUMER_TIMEOUT_MS": "700"} if case == "server" else {}))
     arguments = {"queue": {"x-consumer-timeout": 700}, "get": {"x-consumer-timeout": 700},
                  "quorum": {"x-consumer-timeout": 700, "x-queue-type": "quorum"}}.get(case, {})
+    if case == "policy":
+        broker.command("policy", "set", "timeout", "^held$", '{"consumer-timeout": 700}', "--apply-to", "queues")
     try:
         with connect(broker) as connection:
             other = connection.channel()
@@ -189,3 +192,22 @@ def test_a_timely_acknowledgement_keeps_the_channel():
             assert rounds > 5 and channel.is_open
     finally:
         broker.remove()
+
+
+def test_there_is_no_limit_unless_it_is_asked_for():
+    broker = start()
+    try:
+        with connect(broker) as connection:
+            channel = connection.channel()
+            channel.queue_declare("timely")
+            channel.basic_publish("", "timely", b"m")
+            broker.command("policy", "set", "timeout", "^timely$", '{"consumer-timeout": 500}')
+            broker.command("policy", "rm", "timeout", "--yes")
+            method, _, _ = channel.basic_get("timely")
+            connection.process_data_events(time_limit=2)
+            channel.basic_ack(method.delivery_tag)
+            assert channel.queue_declare("timely", passive=True).method.message_count == 0 and channel.is_open
+    finally:
+        broker.remove()
+    shown = subprocess.run([os.environ["ANYMQ_BIN"], "config", "show"], capture_output=True, text=True, check=True, timeout=20).stdout
+    assert [line.split("=")[1].strip() for line in shown.splitlines() if "consumer_timeout_ms" in line] == ["0"], "30 minutes are RabbitMQ's default, not ours"

@@ -8,7 +8,7 @@ import time
 import pika
 import pytest
 
-from broker import Broker
+from broker import Broker, mount_small
 from client import Client, Timeout
 
 MIB = 1 << 20
@@ -21,10 +21,8 @@ def disk(tmp_path):
     if os.environ.get("AMQP_URL"):
         pytest.skip("fills the broker's disk: needs ANYMQ_BIN")
     path = tmp_path / "disk"
-    path.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(path)], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a small file system here: {mounted.stderr.strip()}")
+    if reason := mount_small(path, SIZE):
+        pytest.skip(reason)
     yield path
     subprocess.run(["umount", "-l", str(path)], capture_output=True)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pika
 import pytest
 
-from broker import Broker
+from broker import Broker, mount_small
 from client import Client, Timeout
 from probe import DEFINITIONS, import_by_management
 from runner import Probe, Run
@@ -98,9 +98,8 @@ def alarm(tmp_path):
     if os.environ.get("AMQP_URL"):
         pytest.skip("fills the broker's disk: needs ANYMQ_BIN")
     disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", str(disk)], capture_output=True).returncode:
-        pytest.skip("cannot mount a small file system here")
+    if reason := mount_small(disk, "400m"):
+        pytest.skip(reason)
     broker = Broker(disk, {"ANYMQ_BROKER__DISK_FREE_LIMIT": str(64 * MIB)}).start()
     ballast = disk / "ballast"
 
