@@ -19,7 +19,7 @@ pub(crate) use self::cx::{Cx, Link};
 use crate::channel::Channel;
 use crate::config::Config;
 use crate::errors::{AmqpError, Result};
-use crate::wire::methods::connection;
+use crate::wire::methods::{basic, connection};
 use crate::wire::{Encode, Frame, Method, MethodRef, Payload, Snippet, WholePublish, parse_frame};
 
 /// Output of one connection beyond which no more deliveries are encoded, in bytes.
@@ -58,6 +58,8 @@ pub(crate) struct Session {
     now: Millis,
     /// Told the client that it is blocked.
     blocked: bool,
+    /// What was read last was not taken in to its end: its first publish waits for the alarm's end.
+    held: bool,
     /// The client has published: alarms concern it.
     publishes: bool,
 }
@@ -78,6 +80,7 @@ impl Session {
             assembling: 0,
             now: Millis(0),
             blocked: false,
+            held: false,
             publishes: false,
         }
     }
@@ -104,17 +107,39 @@ impl Session {
         let mut next = Next::Continue;
         while next == Next::Continue {
             let rest = &buf[*at..];
-            if let Some((publish, len)) = WholePublish::parse(rest, self.link.frame_max)
+            let whole = WholePublish::parse(rest, self.link.frame_max);
+            if whole.is_some() && self.holds_back(out) {
+                break;
+            }
+            if let Some((publish, len)) = whole
                 && self.publish_at_once(&publish, out)?
             {
                 *at += len;
                 continue;
             }
             let Some((frame, len)) = parse_frame(rest, self.link.frame_max)? else { break };
+            if is_publish(&frame.payload) && self.holds_back(out) {
+                break;
+            }
             *at += len;
             next = self.frame(&frame, out)?;
         }
         Ok(next)
+    }
+
+    /// A publish comes next: whether it has to wait. The first one makes the connection a publisher's, which an alarm holds back.
+    fn holds_back(&mut self, out: &mut Vec<u8>) -> bool {
+        if !self.publishes {
+            self.publishes = true;
+            self.block(out);
+            self.held = self.blocked;
+        }
+        self.held
+    }
+
+    /// Whether input that was held back may be taken in now; asked once.
+    pub(crate) fn resumes(&mut self) -> bool {
+        self.held && self.takes_input() && std::mem::take(&mut self.held)
     }
 
     fn frame(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<Next> {
@@ -264,6 +289,10 @@ impl Session {
             }
         }
     }
+}
+
+fn is_publish(payload: &Payload<'_>) -> bool {
+    matches!(payload, Payload::Method(method) if method.key() == basic::Publish::KEY)
 }
 
 /// The channel of a token made by [`Cx::token`].

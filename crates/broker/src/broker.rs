@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::core::fx::{After, Fx, LoadRequest};
 use crate::error::{Error, Result};
+use crate::fail_stop::FailStop;
 use crate::latency::Stopwatch;
 use crate::progress::{Progress, Watched};
 use crate::session::Session;
@@ -338,6 +339,7 @@ impl Inner {
         operation: impl FnOnce(&mut Core, &mut Fx<'_>) -> T,
     ) -> (T, Option<Position>) {
         let mut core = self.core.lock();
+        let _fail_stop = FailStop::new(&self.log);
         let mut fx = Fx::new(&self.log, self.now());
         let value = operation(&mut core, &mut fx);
         core.settle_effects(&mut fx);

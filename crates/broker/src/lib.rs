@@ -13,6 +13,7 @@ mod browse;
 pub mod config;
 mod core;
 pub mod error;
+mod fail_stop;
 mod house;
 mod journal;
 mod latency;

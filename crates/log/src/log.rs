@@ -335,6 +335,11 @@ impl Log {
         self.inner.health.lock().clone()
     }
 
+    /// Ends the log as a failed fsync does: what its user knows is not what is on disk any more.
+    pub fn fail(&self, reason: &str) {
+        self.inner.fail(reason);
+    }
+
     /// What the log has done since it was opened.
     pub fn stats(&self) -> Stats {
         let uncommitted = self.inner.uncommitted.load(Ordering::Relaxed);

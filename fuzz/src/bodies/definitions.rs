@@ -1,7 +1,7 @@
 //! `definitions.json` (`catalog::definitions`).
 
-use anymq_catalog::{Catalog, QueueKind};
 use anymq_catalog::definitions::{Import, export, import};
+use anymq_catalog::{Catalog, QueueKind};
 
 /// A file: what is accepted can be committed, and the export of the outcome can be imported again, to the same.
 pub fn definitions(data: &[u8]) {
@@ -24,7 +24,11 @@ fn imported(text: &str, vhost: Option<&str>) -> Option<Catalog> {
     for change in Catalog::initial_changes() {
         catalog.commit(change).expect("the initial changes fit together");
     }
-    let outcome = import(text, Import { catalog: &catalog, vhost, default_queue_type: QueueKind::Classic, salt: &mut || [1; _] }).ok()?;
+    let outcome = import(
+        text,
+        Import { catalog: &catalog, vhost, default_queue_type: QueueKind::Classic, salt: &mut || [1; _] },
+    )
+    .ok()?;
     for change in outcome.changes {
         let shown = format!("{change:?}");
         if let Err(error) = catalog.commit(change) {

@@ -1,6 +1,7 @@
 """Alarms without a disk to fill: limits that every machine is beyond. Who publishes is held back and told why; who does not, hears nothing."""
 
 import os
+import shutil
 
 import pytest
 
@@ -83,6 +84,52 @@ def test_publishers_are_held_back_and_consumers_are_not(broker, limits, reason):
     assert consumer.wait(1, {"basic.get-ok", "basic.get-empty"}).name == "basic.get-empty"
     for client in (consumer, publisher, plain):
         client.sock.close()
+
+
+@pytest.mark.parametrize("count", [1, 60])
+def test_a_new_connection_gets_nothing_through(broker, count):
+    broker.stop()
+    broker.settings = {**LIFTED, **MEMORY}
+    broker.start()
+    reader = connect(broker)
+    ask(reader, "queue.declare", queue="alarm", durable=True)
+    publisher = connect(broker)
+    ask(publisher, "confirm.select")
+    publisher.sock.settimeout(2)
+    for _ in range(count):
+        publisher.publish(1, b"x" * 1000, routing_key="alarm")
+    silence(publisher, 1)
+    assert [event.name for event in publisher.events[0]] == ["connection.blocked"]
+    assert ask(reader, "queue.declare", queue="alarm", durable=True).message_count == 0
+    assert not publisher.settled
+
+
+def test_what_was_held_back_is_taken_when_there_is_room(broker):
+    """A file makes the disk fuller than the broker likes; then it goes."""
+    broker.stop()
+    filler = broker.home / "filler"
+    size = 2 << 30
+    if shutil.disk_usage(broker.home).free < 2 * size:
+        pytest.skip("needs 4 GiB of free disk")
+    with open(filler, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+    broker.settings = {**LIFTED, "ANYMQ_BROKER__DISK_FREE_LIMIT": str(shutil.disk_usage(broker.home).free + size // 2)}
+    broker.start()
+    publisher = connect(broker)
+    ask(publisher, "queue.declare", queue="held", durable=True)
+    ask(publisher, "confirm.select")
+    for number in range(60):
+        publisher.publish(1, b"%d " % number + b"x" * 1000, routing_key="held")
+    publisher.send(1, "basic.get", queue="held", no_ack=True)
+    assert publisher.wait(0, {"connection.blocked"}).reason == "low on disk"
+    silence(publisher, 0.5)
+    assert not publisher.settled
+    filler.unlink()
+    publisher.wait(0, {"connection.unblocked"})
+    # Nothing more was sent: what was read before the alarm's end is taken in, in its order.
+    assert publisher.wait(1, {"basic.get-ok"}).body.startswith(b"0 ")
+    while sum(len(tags) for tags in publisher.settled.values()) < 60:
+        publisher.wait(1, {"basic.ack"})
 
 
 def test_without_an_alarm_nobody_is_told(broker):

@@ -26,6 +26,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
         if !self.takes_input() {
             return false;
         }
+        if let Stage::Open(session) = &mut self.stage
+            && session.resumes()
+        {
+            self.resume();
+            return true;
+        }
         let read =
             if self.partial.len() > COPIED_BYTES_MAX { self.poll_rest(cx) } else { self.poll_scratch(cx) };
         match read {

@@ -62,10 +62,6 @@ impl Session {
             channel.is_dirty = true;
             self.dirty.push(number);
         }
-        if !self.publishes {
-            self.publishes = true;
-            self.block(out);
-        }
         if is_full { self.hand_over(out) } else { Ok(()) }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Fx<'a> {
     writer: Option<Writer<'a>>,
     /// Only settlements were written, which nobody waits for unless he says so.
     lingers: bool,
+    /// Bytes of all frames.
+    pub(crate) bytes: u64,
     end: Option<Position>,
     /// Queues to pump before the operation ends.
     pub(crate) dirty: Vec<QueueId>,
@@ -63,6 +65,7 @@ impl<'a> Fx<'a> {
             log,
             writer: None,
             lingers: true,
+            bytes: 0,
             end: None,
             dirty: Vec::new(),
             settled: Vec::new(),
@@ -80,6 +83,7 @@ impl<'a> Fx<'a> {
         let at = writer.frame(kind, 0, body);
         let end = writer.end();
         self.end = Some(end);
+        self.bytes += end.0 - at.0;
         (at, (end.0 - at.0) as u32)
     }
 

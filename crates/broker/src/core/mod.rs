@@ -39,7 +39,11 @@ use crate::queue::Queue;
 use crate::queue::segments::SegmentUse;
 use crate::queue::settings::Settings;
 use crate::routing::{FastMap, Router};
-use crate::wheel::Wheel;
+use crate::wheel::{Entry, What, Wheel};
+
+/// Queues looked at in one operation, and bytes of frames it wrote, after which what it has set off is left to the next.
+const OPERATION_LOOKS_MAX: u32 = 16_384;
+const OPERATION_BYTES_MAX: u64 = 64 << 20;
 
 /// A subscription, or a fetch that waits.
 pub(crate) struct Consumer {
@@ -176,12 +180,18 @@ impl Core {
 
     /// Ends an operation: hands messages to consumers, keeps memory within its budget, journals what was settled.
     pub(crate) fn settle_effects(&mut self, fx: &mut Fx<'_>) {
+        let mut looks = 0;
         while let Some(id) = fx.dirty.pop() {
-            if let Some(queue) = self.queues.get_mut(&id) {
-                queue.dirty = false;
-                self.pump(fx, id);
-                self.enforce_budget(fx, id);
+            let Some(queue) = self.queues.get_mut(&id) else { continue };
+            queue.dirty = false;
+            looks += 1;
+            if looks > OPERATION_LOOKS_MAX || fx.bytes > OPERATION_BYTES_MAX {
+                // Dead letters set off dead letters: they go on, with others' operations in between.
+                fx.timers.push(Entry { at: Millis(fx.now.0 + 1), queue: id, what: What::Look });
+                continue;
             }
+            self.pump(fx, id);
+            self.enforce_budget(fx, id);
         }
         fx.write_settled();
         for entry in fx.timers.drain(..) {

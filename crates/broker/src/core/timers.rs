@@ -13,6 +13,9 @@ use crate::wheel::{Entry, What};
 /// How long after the head has been looked at in vain it is looked at again, in milliseconds, while its record is on disk.
 const HEAD_RETRY_MS: u64 = 100;
 
+/// Messages killed at the head of a queue before other operations get their turn.
+const EXPIRED_AT_ONCE_MAX: usize = 4_096;
+
 impl Core {
     /// Moves the wheel to now and does what is due.
     pub(crate) fn tick(&mut self, fx: &mut Fx<'_>) {
@@ -119,7 +122,8 @@ impl Core {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         queue.head_timer = Millis(0);
         let Some(ttl) = queue.settings.ttl_ms else { return };
-        while let Some(queue) = self.queues.get_mut(&id) {
+        for _ in 0..EXPIRED_AT_ONCE_MAX {
+            let Some(queue) = self.queues.get_mut(&id) else { return };
             match queue.head_timestamp() {
                 Some(at) if at.0.saturating_add(ttl) > fx.now.0 => break,
                 _ if queue.ready == 0 => break,
