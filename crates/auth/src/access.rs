@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::PatternError;
+use crate::oauth2::ScopeAccess;
 use crate::pattern::Pattern;
 use crate::permissions::{Action, Permissions, TopicPermissions};
 
@@ -25,15 +26,36 @@ pub struct AccessSpec<'a> {
     pub topics: &'a [(&'a str, &'a TopicPermissions)],
 }
 
-/// One user's rights in one vhost. Made once per user and vhost and replaced when a permission changes; shared by
-/// that user's connections. A question costs a hash look-up, at most one linear match.
+/// One user's rights in one vhost, from the catalogue or from a token. Replaced when a permission changes or a token is
+/// renewed. A question costs a hash look-up, at most one linear match for each scope.
 #[derive(Debug)]
 pub struct Access {
+    rules: Rules,
+    decisions: Mutex<[HashMap<Box<[u8]>, bool>; 3]>,
+}
+
+#[derive(Debug)]
+enum Rules {
+    Permissions(Patterns),
+    Scopes(ScopeAccess),
+}
+
+#[derive(Debug)]
+struct Patterns {
     configure: Pattern,
     write: Pattern,
     read: Pattern,
     topics: BTreeMap<Box<str>, TopicAccess>,
-    decisions: Mutex<[HashMap<Box<[u8]>, bool>; 3]>,
+}
+
+impl Patterns {
+    fn of(&self, action: Action) -> &Pattern {
+        match action {
+            Action::Configure => &self.configure,
+            Action::Write => &self.write,
+            Action::Read => &self.read,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -54,13 +76,18 @@ impl Access {
             };
             Ok(((*exchange).into(), access))
         });
-        Ok(Access {
+        let rules = Rules::Permissions(Patterns {
             configure: Pattern::permission(&spec.permissions.configure)?,
             write: Pattern::permission(&spec.permissions.write)?,
             read: Pattern::permission(&spec.permissions.read)?,
             topics: topics.collect::<Result<_, _>>()?,
-            decisions: Mutex::default(),
-        })
+        });
+        Ok(Access { rules, decisions: Mutex::default() })
+    }
+
+    /// What the scopes of a token allow.
+    pub(crate) fn of_scopes(scopes: ScopeAccess) -> Self {
+        Access { rules: Rules::Scopes(scopes), decisions: Mutex::default() }
     }
 
     /// Whether the user may do this to the queue or exchange of that name. The default exchange is asked about as
@@ -70,20 +97,25 @@ impl Access {
             b"" => b"amq.default",
             name => name,
         };
-        let (pattern, cache) = match action {
-            Action::Configure => (&self.configure, 0),
-            Action::Write => (&self.write, 1),
-            Action::Read => (&self.read, 2),
-        };
-        if pattern.is_trivial() {
-            return pattern.matches(name);
+        if let Rules::Permissions(patterns) = &self.rules
+            && patterns.of(action).is_trivial()
+        {
+            return patterns.of(action).matches(name);
         }
+        let cache = match action {
+            Action::Configure => 0,
+            Action::Write => 1,
+            Action::Read => 2,
+        };
         // A cache of answers is valid after any panic.
         let decisions = &mut self.decisions.lock().unwrap_or_else(PoisonError::into_inner)[cache];
         if let Some(&allowed) = decisions.get(name) {
             return allowed;
         }
-        let allowed = pattern.matches(name);
+        let allowed = match &self.rules {
+            Rules::Permissions(patterns) => patterns.of(action).matches(name),
+            Rules::Scopes(scopes) => scopes.allows(action, name),
+        };
         if decisions.len() >= DECISIONS_MAX {
             decisions.clear();
         }
@@ -92,9 +124,14 @@ impl Access {
     }
 
     /// Whether the user may publish to ([`Action::Write`]) or bind from ([`Action::Read`]) the topic exchange with
-    /// that routing key. Asked after [`Access::check`] on the exchange; without a rule for it the answer is yes.
+    /// that routing key. Asked after [`Access::check`] on the exchange. Where permissions have no rule for the exchange the
+    /// answer is yes; a token must have a scope that names routing keys.
     pub fn check_topic(&self, action: Action, exchange: &str, routing_key: impl AsRef<[u8]>) -> bool {
-        let Some(topic) = self.topics.get(exchange) else { return true };
+        let patterns = match &self.rules {
+            Rules::Permissions(patterns) => patterns,
+            Rules::Scopes(scopes) => return scopes.allows_topic(action, exchange, routing_key.as_ref()),
+        };
+        let Some(topic) = patterns.topics.get(exchange) else { return true };
         match action {
             Action::Write => topic.write.matches(routing_key),
             Action::Read => topic.read.matches(routing_key),
@@ -104,7 +141,10 @@ impl Access {
 
     /// True if any topic exchange is restricted; if not, [`Access::check_topic`] need not be asked.
     pub fn restricts_topics(&self) -> bool {
-        !self.topics.is_empty()
+        match &self.rules {
+            Rules::Permissions(patterns) => !patterns.topics.is_empty(),
+            Rules::Scopes(_) => true,
+        }
     }
 }
 
