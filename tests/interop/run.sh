@@ -48,7 +48,7 @@ case " $parts " in *" node "*|*" crash "*) install_node || { echo "cannot instal
 
 for name in $parts; do
   case $name in
-    probes) part probes pytest test_probes.py test_pika.py test_metrics.py test_restart.py test_operating.py test_tls.py test_clients.py test_disk_full.py test_delayed.py test_policies.py test_alarms.py;;
+    probes) part probes pytest test_probes.py test_pika.py test_metrics.py test_restart.py test_operating.py test_tls.py test_oauth2.py test_clients.py test_disk_full.py test_delayed.py test_policies.py test_alarms.py;;
     node) part node env INTEROP_TIMEOUT_MS=$((300000 + ${A12_ROUNDS:-0} * 1000)) npm --prefix "$here/node" test --silent;;
     celery) part celery pytest test_celery.py;;
     crash)

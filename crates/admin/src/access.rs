@@ -1,8 +1,10 @@
 //! Who asks, and what their tags allow.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anymq_api::{Problem, codes};
+use anymq_broker::Token;
 
 use crate::hall::Scope;
 
@@ -43,6 +45,8 @@ pub struct Operator {
     pub tags: Vec<String>,
     /// Vhosts it has permissions in.
     pub vhosts: Vec<String>,
+    /// The token it logged in with, if that says what it may do.
+    pub token: Option<Arc<Token>>,
 }
 
 /// What a path asks for.
@@ -108,6 +112,7 @@ mod tests {
             peer: ([127, 0, 0, 1], 1).into(),
             tags: tags.iter().map(|t| (*t).to_owned()).collect(),
             vhosts: vec!["shop".into()],
+            token: None,
         };
         let cases: [(&[&str], [bool; 5]); 6] = [
             // see, set policies, administer, sees "shop", sees "other"

@@ -8,10 +8,11 @@ mod steps;
 
 use std::cell::Cell;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use anymq_broker::{Event, Principal};
+use anymq_broker::{Event, Principal, Token};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -39,6 +40,7 @@ thread_local! {
 }
 
 type Verification = Pin<Box<dyn Future<Output = anymq_broker::Result<Principal>> + Send>>;
+type Renewal = Pin<Box<dyn Future<Output = anymq_broker::Result<Arc<Token>>> + Send>>;
 
 /// How far a connection is.
 enum Stage {
@@ -46,6 +48,8 @@ enum Stage {
     /// The login is being verified.
     Verifying(Box<Handshake>, Verification),
     Open(Box<Session>),
+    /// A new secret is being verified; nothing else moves meanwhile.
+    Renewing(Box<Session>, Renewal),
     /// We sent `connection.close`: everything but the answer is passed over.
     Leaving,
     /// Nothing more to say: the rest of the input is passed over until the client closes its side.
@@ -105,6 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
             let mut progress = self.poll_stopping(cx);
             progress |= self.poll_timer(cx);
             progress |= self.poll_verification(cx);
+            progress |= self.poll_renewal(cx);
             progress |= self.poll_events(cx);
             progress |= self.poll_input(cx);
             match self.poll_output(cx) {
@@ -131,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
         }
         self.stopping = None;
         match self.stage {
-            Stage::Open(_) => {
+            Stage::Open(_) | Stage::Renewing(..) => {
                 let text = "broker forced connection closure with reason 'shutdown'";
                 self.fail(AmqpError::new(ReplyCode::CONNECTION_FORCED, text));
             }
@@ -142,11 +147,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_open = matches!(self.stage, Stage::Open(_) | Stage::Renewing(..));
         let Some(timer) = &mut self.timer else { return false };
         if timer.as_mut().poll(cx).is_pending() {
             return false;
         }
-        let Some(tick) = self.tick.filter(|_| matches!(self.stage, Stage::Open(_))) else {
+        let Some(tick) = self.tick.filter(|_| is_open) else {
             self.stage = Stage::Done;
             return true;
         };
@@ -180,6 +186,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
                 }
                 self.resume();
             }
+            Err(error) => self.fail(error),
+        }
+        true
+    }
+
+    fn poll_renewal(&mut self, cx: &mut Context<'_>) -> bool {
+        let Stage::Renewing(_, renewal) = &mut self.stage else { return false };
+        let Poll::Ready(verified) = renewal.as_mut().poll(cx) else { return false };
+        let Stage::Renewing(mut session, _) = std::mem::replace(&mut self.stage, Stage::Done) else {
+            return false;
+        };
+        let done = session.renewed(verified, &mut self.out);
+        self.stage = Stage::Open(session);
+        match done {
+            Ok(()) => self.resume(),
             Err(error) => self.fail(error),
         }
         true
@@ -251,7 +272,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
             Stage::Open(session) => {
                 self.out.len() - self.sent < 4 * OUTPUT_BYTES_MAX && session.takes_input()
             }
-            Stage::Verifying(..) | Stage::Done => false,
+            Stage::Verifying(..) | Stage::Renewing(..) | Stage::Done => false,
             Stage::Handshake(_) | Stage::Leaving | Stage::Lingering => true,
         }
     }

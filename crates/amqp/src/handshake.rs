@@ -5,13 +5,13 @@
 //! ```
 //!
 //! Each step takes one frame; a client may send the next before it is asked. Until the login has succeeded a connection
-//! holds no more than [`INPUT_BYTES_MAX`] of input.
+//! holds no more than [`INPUT_BYTES_MAX`] of input, or [`TOKEN_FRAME_BYTES_MAX`] where tokens are taken.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anymq_broker::{Broker, Connect, Principal, Turn};
+use anymq_broker::{Broker, Connect, Principal, TOKEN_BYTES_MAX, Turn};
 use anymq_types::value::{Table, TableRef, Value};
 
 use crate::config::Config;
@@ -23,6 +23,10 @@ use crate::wire::{Encode, FRAME_MIN_SIZE, Method, PROTOCOL_HEADER, Payload, Repl
 
 /// Most bytes a client may send ahead before it is logged in: one frame of the smallest size every peer takes.
 pub(crate) const INPUT_BYTES_MAX: usize = FRAME_MIN_SIZE as usize;
+
+/// Largest frame before the login where tokens are taken, which are longer than passwords; the rest is for what the
+/// client says of itself.
+const TOKEN_FRAME_BYTES_MAX: u32 = TOKEN_BYTES_MAX as u32 + FRAME_MIN_SIZE;
 
 /// What is known of a connection from its socket.
 #[derive(Clone, Debug)]
@@ -131,7 +135,11 @@ impl Handshake {
         if self.stage == Stage::AwaitHeader {
             return self.header(buf, out);
         }
-        let frame_max = if self.stage == Stage::AwaitOpen { self.tuned.frame_max } else { FRAME_MIN_SIZE };
+        let frame_max = match self.stage {
+            Stage::AwaitOpen => self.tuned.frame_max,
+            _ if self.broker.accepts_tokens() => TOKEN_FRAME_BYTES_MAX,
+            _ => FRAME_MIN_SIZE,
+        };
         let Some((frame, len)) = parse_frame(buf, frame_max)? else { return Ok((0, Step::Continue)) };
         let method = match (frame.channel, &frame.payload) {
             (0, Payload::Heartbeat) => return Ok((len, Step::Continue)),

@@ -12,6 +12,7 @@ mod publish;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use anymq_broker::Token;
 use anymq_broker::{Delivery, Event, HolderId, Session as Hall};
 use anymq_types::Millis;
 
@@ -35,6 +36,8 @@ pub(crate) enum Next {
     Continue,
     /// The client closed the connection.
     Close,
+    /// Verify this token, then call [`Session::renewed`].
+    Renew(Vec<u8>),
 }
 
 /// An open connection.
@@ -169,17 +172,34 @@ impl Session {
         self.hand_over(out)?;
         match method.decode()? {
             Method::ConnectionClose(_) => Ok(Next::Close),
-            Method::ConnectionUpdateSecret(update) => match self.hall.update_secret(update.new_secret) {
-                Ok(()) => {
-                    connection::UpdateSecretOk {}.encode(0, out);
-                    Ok(Next::Continue)
-                }
-                Err(_) => Err(AmqpError::not_allowed("New secret was refused by one of the backends")
-                    .at(connection::UpdateSecret::CLASS_ID, connection::UpdateSecret::METHOD_ID)),
-            },
+            Method::ConnectionUpdateSecret(update) if self.hall.has_token() => {
+                Ok(Next::Renew(update.new_secret.to_vec()))
+            }
+            Method::ConnectionUpdateSecret(_) => {
+                // Logins by password and certificate do not expire: there is nothing to renew and nothing to prove.
+                connection::UpdateSecretOk {}.encode(0, out);
+                Ok(Next::Continue)
+            }
             other => Err(AmqpError::channel_error("unexpected method in connection state running")
                 .at((other.key() >> 16) as u16, other.key() as u16)),
         }
+    }
+
+    /// The token of a new secret was verified, or not.
+    ///
+    /// # Errors
+    /// If it was refused.
+    pub(crate) fn renewed(
+        &mut self,
+        verified: anymq_broker::Result<Arc<Token>>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        verified.and_then(|token| self.hall.renew(token)).map_err(|_| {
+            AmqpError::not_allowed("New secret was refused by one of the backends")
+                .at(connection::UpdateSecret::CLASS_ID, connection::UpdateSecret::METHOD_ID)
+        })?;
+        connection::UpdateSecretOk {}.encode(0, out);
+        Ok(())
     }
 
     /// Everything a handler needs of channel `number`.

@@ -377,7 +377,7 @@ impl Broker {
         let stored = self.catalog(|c| c.user(user).cloned());
         let attempt = Attempt { user, password, peer: peer.ip(), now: self.now() };
         match self.inner.auth.admit(attempt, stored.as_ref().map(|u| &u.password)) {
-            Ok(true) => Ok(Principal { user: user.to_owned(), peer }),
+            Ok(true) => Ok(Principal::of_user(user, peer)),
             Ok(false) | Err(_) => self.authenticate(user, password, peer),
         }
     }

@@ -1,7 +1,9 @@
 //! What doors say to the hall and hear from it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use anymq_auth::oauth2::Token;
 use anymq_types::value::Table;
 use anymq_types::{ConsumerId, Millis, Offset, Position, QueueId};
 use bytes::Bytes;
@@ -13,6 +15,20 @@ pub struct Principal {
     pub user: String,
     /// Where it connects from; the loopback rule looks at this and at nothing else.
     pub peer: SocketAddr,
+    /// The token that says what it may do; without one the catalogue does.
+    pub token: Option<Arc<Token>>,
+}
+
+impl Principal {
+    /// A user of the catalogue.
+    pub fn of_user(user: impl Into<String>, peer: SocketAddr) -> Principal {
+        Principal { user: user.into(), peer, token: None }
+    }
+
+    /// Whoever a token is for.
+    pub fn of_token(token: Arc<Token>, peer: SocketAddr) -> Principal {
+        Principal { user: token.user().to_owned(), peer, token: Some(token) }
+    }
 }
 
 /// A new connection, after authentication.

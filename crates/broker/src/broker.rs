@@ -2,25 +2,23 @@
 //!
 //! Start with [`Broker::open`]; doors go on with [`Broker::connect`].
 
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use anymq_auth::{
-    Attempt, Authenticator, Backoff, PasswordHash, Permissions, Refusal, SALT_BYTES, Tags, Turn,
-};
+use anymq_auth::oauth2::TokenVerifier;
+use anymq_auth::{Authenticator, Backoff, PasswordHash, Permissions, SALT_BYTES, Tags};
 use anymq_catalog::{Catalog, Change, Permission, User};
 use anymq_log::{Log, OpenError, ReadError};
 use anymq_runtime::{Clock, Disk, Rng};
 use anymq_types::{Millis, Position};
 use parking_lot::{Condvar, Mutex};
 
-use crate::api::{Alarms, Connect, Principal};
+use crate::api::{Alarms, Connect};
 use crate::config::Config;
 use crate::core::Core;
 use crate::core::fx::{After, Fx, LoadRequest};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fail_stop::FailStop;
 use crate::latency::Stopwatch;
 use crate::progress::{Progress, Watched};
@@ -63,6 +61,7 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) auth: Authenticator,
     pub(crate) backoff: Backoff,
+    pub(crate) tokens: OnceLock<Arc<TokenVerifier>>,
     pub(crate) stopwatch: Arc<Stopwatch>,
     clock: Arc<dyn Clock>,
     /// Wall clock and monotonic clock at the start: the broker's time never jumps.
@@ -127,6 +126,7 @@ impl Broker {
             config,
             auth,
             backoff: Backoff::default(),
+            tokens: OnceLock::new(),
             stopwatch: Stopwatch::new(clock.clone()),
             clock,
             epoch,
@@ -215,62 +215,6 @@ impl Broker {
         self.inner.config.cluster_name.clone()
     }
 
-    /// When a login may be looked at: at once, unless its address has failed too often. Who has proved the very same
-    /// password lately never waits. Ask once per attempt, before [`Broker::authenticate`].
-    pub fn login_turn(&self, user: &str, password: &[u8], peer: SocketAddr) -> Turn {
-        if !self.inner.config.login_backoff {
-            return Turn::Now;
-        }
-        let stored = self.catalog(|c| c.user(user).cloned());
-        let attempt = Attempt { user, password, peer: peer.ip(), now: self.now() };
-        match self.inner.auth.admit(attempt, stored.as_ref().map(|u| &u.password)) {
-            Ok(true) => Turn::Now,
-            Ok(false) | Err(_) => self.inner.backoff.turn(peer.ip(), self.now()),
-        }
-    }
-
-    /// Checks a user's password. Slow on purpose the first time: call it where blocking is allowed.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Forbidden`], whatever the reason.
-    pub fn authenticate(&self, user: &str, password: &[u8], peer: SocketAddr) -> Result<Principal> {
-        let stored = self.inner.core.lock().catalog.user(user).cloned();
-        let attempt = Attempt { user, password, peer: peer.ip(), now: self.now() };
-        match self.inner.auth.verify(attempt, stored.as_ref().map(|u| &u.password)) {
-            Ok(()) => {
-                self.inner.backoff.succeeded(peer.ip());
-                Ok(Principal { user: user.to_owned(), peer })
-            }
-            Err(refusal) => {
-                self.inner.backoff.failed(peer.ip(), self.now());
-                self.refused(user, peer, &refusal);
-                Err(Error::forbidden("login was refused"))
-            }
-        }
-    }
-
-    /// Admits a user whose certificate was verified.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Forbidden`] if there is no such user, or it may come from this machine only.
-    pub fn authenticate_external(&self, user: &str, peer: SocketAddr) -> Result<Principal> {
-        let known = self.catalog(|c| c.user(user).is_some());
-        let refusal = match known {
-            true if self.inner.auth.admits_from(user, peer.ip()) => {
-                return Ok(Principal { user: user.to_owned(), peer });
-            }
-            true => Refusal::LoopbackOnly,
-            false => Refusal::BadCredentials,
-        };
-        self.refused(user, peer, &refusal);
-        Err(Error::forbidden("login was refused"))
-    }
-
-    fn refused(&self, user: &str, peer: SocketAddr, why: &Refusal) {
-        tracing::warn!(user, %peer, why = %why, "login refused");
-        self.inner.core.lock().stats.auth_failures += 1;
-    }
-
     /// Opens a connection's session.
     ///
     /// # Errors
@@ -328,6 +272,11 @@ impl Broker {
 }
 
 impl Inner {
+    /// The time of day as the system has it; it may jump.
+    pub(crate) fn wall_now(&self) -> Millis {
+        self.clock.now()
+    }
+
     pub(crate) fn now(&self) -> Millis {
         let (wall, monotonic) = self.epoch;
         Millis(wall.0 + self.clock.monotonic().saturating_sub(monotonic).as_millis() as u64)
@@ -341,6 +290,7 @@ impl Inner {
         let mut core = self.core.lock();
         let _fail_stop = FailStop::new(&self.log);
         let mut fx = Fx::new(&self.log, self.now());
+        core.now = fx.now;
         let value = operation(&mut core, &mut fx);
         core.settle_effects(&mut fx);
         let timer = core.earliest_timer.take();

@@ -18,15 +18,18 @@ mod house;
 mod journal;
 mod latency;
 mod listings;
+mod login;
 mod outbox;
 mod progress;
 mod queue;
 mod routing;
 mod session;
 mod stopped;
+mod tokens;
 mod wheel;
 
 pub use anymq_auth::Turn;
+pub use anymq_auth::oauth2::{TOKEN_BYTES_MAX, Token};
 pub use api::*;
 pub use broker::{Broker, Options, StartError};
 pub use config::Config;

@@ -14,7 +14,6 @@ use crate::api::{
     HolderId, Outcome, PublishBatch, Published, QueueDeclared, Settled, Subscribe, Transaction,
 };
 use crate::broker::{Broker, Inner};
-use crate::core::access::SessionAccess;
 use crate::core::fx::Fx;
 use crate::core::topology::random_name;
 use crate::core::{Core, ReplyAddress, SessionState};
@@ -44,18 +43,15 @@ impl Session {
             .cloned()
             .ok_or_else(|| Error::not_allowed(format!("vhost {} not found", connect.vhost)))?;
         let user: Arc<str> = connect.principal.user.as_str().into();
-        let refused = || format!("access to vhost '{}' refused for user '{user}'", vhost.name);
-        let access = core
-            .catalog
-            .access(&user, vhost.id, None)
-            .ok()
-            .flatten()
-            .ok_or_else(|| Error::not_allowed(refused()))?;
+        let access = broker.access_of(&core, &connect.principal, &vhost)?;
         let (of_vhost, of_user) = core.sessions.values().fold((0u32, 0u32), |(v, u), s| {
             (v + u32::from(s.vhost == vhost.id), u + u32::from(s.user == user))
         });
         if let Some(limit) = vhost.limits.max_connections.filter(|&limit| of_vhost >= limit) {
-            return Err(Error::not_allowed(format!("{}: connection limit ({limit}) is reached", refused())));
+            return Err(Error::not_allowed(format!(
+                "access to vhost '{}' refused for user '{user}': connection limit ({limit}) is reached",
+                vhost.name
+            )));
         }
         let user_limit = core.catalog.user(&user).and_then(|u| u.limits.max_connections);
         if let Some(limit) = user_limit.filter(|&limit| of_user >= limit) {
@@ -69,7 +65,10 @@ impl Session {
                 "connection refused: node connection limit ({node_limit}) is reached"
             )));
         }
-        let may_impersonate = core.catalog.user(&user).is_some_and(|u| u.tags.may_impersonate());
+        let may_impersonate = match &connect.principal.token {
+            Some(token) => token.tags().may_impersonate(),
+            None => core.catalog.user(&user).is_some_and(|u| u.tags.may_impersonate()),
+        };
         let id = ConnectionId(core.next_connection);
         core.next_connection += 1;
         let inner: std::sync::Weak<Inner> = Arc::downgrade(&broker.inner);
@@ -84,7 +83,7 @@ impl Session {
             vhost_name: vhost.name.clone(),
             user: user.clone(),
             outbox: outbox.clone(),
-            access: SessionAccess::new(access, user.clone(), vhost.name.clone()),
+            access,
             holders: Vec::new(),
             exclusive_queues: Vec::new(),
             reply_addresses: Vec::new(),
@@ -136,6 +135,11 @@ impl Session {
             message_bytes_max: self.broker.inner.config.message_size_max.as_usize(),
             now: self.broker.now(),
         }
+    }
+
+    /// The broker it is a session of.
+    pub fn broker(&self) -> &Broker {
+        &self.broker
     }
 
     /// Who is connected.
@@ -322,18 +326,6 @@ impl Session {
     pub fn queue_exists(&self, name: &str) -> bool {
         let core = self.broker.inner.core.lock();
         core.sessions.get(&self.id).is_some_and(|s| core.catalog.queue(s.vhost, name).is_some())
-    }
-
-    /// A client renews the secret it logged in with. Logins by password and certificate do not expire, so there is nothing to
-    /// renew and nothing to prove, as with RabbitMQ's own users; what counts is that the user still exists.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Forbidden`] if the user is gone.
-    pub fn update_secret(&self, _secret: &[u8]) -> Result<()> {
-        match self.broker.catalog(|c| c.user(&self.user).is_some()) {
-            true => Ok(()),
-            false => Err(Error::forbidden(format!("user '{}' is gone", self.user))),
-        }
     }
 
     /// Tells how many channels the connection has.

@@ -45,7 +45,7 @@ impl House {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let session = broker
             .connect(Connect {
-                principal: Principal { user: "guest".into(), peer },
+                principal: Principal::of_user("guest", peer),
                 vhost: "/".into(),
                 protocol: "test",
                 local: peer,

@@ -13,7 +13,7 @@ const ROUNDS: usize = 100;
 fn connect(broker: &Broker) -> Session {
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
     let connect = Connect {
-        principal: Principal { user: "guest".into(), peer },
+        principal: Principal::of_user("guest", peer),
         vhost: "/".into(),
         protocol: "test",
         local: peer,

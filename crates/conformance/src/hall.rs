@@ -293,7 +293,7 @@ fn make_user(broker: &Broker) {
 fn connect(broker: &Broker) -> Session {
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
     let connect = Connect {
-        principal: Principal { user: USER.into(), peer },
+        principal: Principal::of_user(USER, peer),
         vhost: "/".into(),
         protocol: "hall",
         local: peer,

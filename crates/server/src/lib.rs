@@ -18,6 +18,7 @@ mod ready;
 mod recovery;
 mod signals;
 pub mod start;
+mod tokens;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;

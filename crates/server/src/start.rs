@@ -16,6 +16,7 @@ use crate::banner::{self, Moved};
 use crate::config::Settings;
 use crate::recovery::Recovery;
 use crate::signals::{Signal, Signals};
+use crate::tokens::Tokens;
 use crate::{holder, logging, memory, notify, ready};
 
 /// Ports tried above one that is taken, before any free one is taken.
@@ -78,10 +79,14 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
         anymq_admin::serve_metrics(metrics, &operators, desk);
     }
 
+    let tokens = Tokens::start(&settings.auth.oauth2)?;
     let opening = open(&settings, board.clone());
     let broker = tokio::task::spawn_blocking(opening).await;
     let broker = broker.map_err(|_| Problem::new(&codes::INTERNAL, "recovery ended in a panic"))??;
     let data_dir = std::path::absolute(&settings.server.data_dir).unwrap_or(settings.server.data_dir.clone());
+    if let Some(tokens) = &tokens {
+        broker.accept_tokens(tokens.verifier());
+    }
     anymq_amqp::serve(amqp, broker.clone(), settings.amqp.door.clone(), &clients);
     board.ready(Arc::new(BrokerHall::new(broker.clone(), data_dir.clone())));
     memory::give_back_in_background();
@@ -95,7 +100,7 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
     }
     notify::send("READY=1");
 
-    wait(&mut signals, &tls, &level, reload.as_ref()).await;
+    wait(&mut signals, &mut || reload_all(&tls, tokens.as_ref(), &level, reload.as_ref())).await;
     tracing::info!("stopping");
     notify::send("STOPPING=1");
     board.draining();
@@ -123,12 +128,7 @@ async fn drain(clients: &Lifecycle, deadline: Duration, signals: &mut Signals) {
 }
 
 /// Until a signal says stop: reloads, and tells the supervisor that all is well.
-async fn wait(
-    signals: &mut Signals,
-    tls: &[(&'static str, TlsContext)],
-    level: &logging::Level,
-    reload: &dyn Fn() -> Result<Settings, Problem>,
-) {
+async fn wait(signals: &mut Signals, reload: &mut dyn FnMut()) {
     let mut watchdog = notify::watchdog();
     loop {
         tokio::select! {
@@ -136,7 +136,7 @@ async fn wait(
                 Signal::Stop => return,
                 Signal::Reload => {
                     notify::send("RELOADING=1");
-                    reload_all(tls, level, reload);
+                    reload();
                     notify::send("READY=1");
                 }
             },
@@ -147,6 +147,7 @@ async fn wait(
 
 fn reload_all(
     tls: &[(&'static str, TlsContext)],
+    tokens: Option<&Tokens>,
     level: &logging::Level,
     reload: &dyn Fn() -> Result<Settings, Problem>,
 ) {
@@ -155,6 +156,11 @@ fn reload_all(
             Ok(()) => tracing::info!(door, "certificates reloaded"),
             Err(error) => tracing::error!(door, %error, "certificates not reloaded, the old ones stay"),
         }
+    }
+    match tokens.map(Tokens::reload) {
+        Some(Ok(())) => tracing::info!("token keys reloaded"),
+        Some(Err(problem)) => tracing::error!(%problem, "token keys not reloaded, the old ones stay"),
+        None => {}
     }
     match reload() {
         Ok(settings) => level.set(&settings.logging.level),

@@ -114,7 +114,7 @@ impl World {
             broker.change_all(changes).map_err(|e| e.to_string())?;
         }
         let connect = Connect {
-            principal: Principal { user: "sim".into(), peer },
+            principal: Principal::of_user("sim", peer),
             vhost: "/".into(),
             protocol: "sim",
             local: peer,

@@ -14,11 +14,23 @@ impl BrokerHall {
         let admitted = self.broker.admit(login.user, login.password.as_bytes(), login.peer);
         let principal = admitted.map_err(|_| refused())?;
         self.broker.catalog(|c| {
+            if let Some(token) = principal.token {
+                let vhosts =
+                    c.vhosts().filter(|v| token.opens(&v.name)).map(|v| v.name.to_string()).collect();
+                let tags = token.tags().iter().map(str::to_owned).collect();
+                return Ok(Operator {
+                    user: principal.user,
+                    peer: login.peer,
+                    tags,
+                    vhosts,
+                    token: Some(token),
+                });
+            }
             let user = c.user(&principal.user).ok_or_else(refused)?;
             let of_user = c.permissions().filter(|p| *p.user == *principal.user);
             let vhosts = of_user.filter_map(|p| Some(c.vhost_by_id(p.vhost)?.name.to_string())).collect();
             let tags = user.tags.iter().map(str::to_owned).collect();
-            Ok(Operator { user: principal.user.clone(), peer: login.peer, tags, vhosts })
+            Ok(Operator { user: principal.user.clone(), peer: login.peer, tags, vhosts, token: None })
         })
     }
 
@@ -38,7 +50,7 @@ impl BrokerHall {
         })
     }
 
-    /// Creates or changes a vhost; whoever creates one may use it.
+    /// Creates or changes a vhost; whoever creates one may use it, unless a token says what they may use.
     pub(super) fn make_vhost(&self, operator: &Operator, put: Vhost) -> Result<()> {
         check_name("vhost", &put.name)?;
         let kind = match &put.default_queue_type {
@@ -61,7 +73,7 @@ impl BrokerHall {
             limits,
             ..anymq_catalog::Vhost::new(id, put.name.as_str())
         })];
-        if is_new {
+        if is_new && operator.token.is_none() {
             let user = operator.user.as_str().into();
             let grant = Permissions::full();
             changes.push(Change::PermissionPut(anymq_catalog::Permission { user, vhost: id, grant }));
@@ -143,7 +155,11 @@ impl BrokerHall {
     pub(super) fn session(&self, operator: &Operator, vhost: &str) -> Result<anymq_broker::Session> {
         self.broker.catalog(|c| vhost_id(c, vhost))?;
         let connect = anymq_broker::Connect {
-            principal: anymq_broker::Principal { user: operator.user.clone(), peer: operator.peer },
+            principal: anymq_broker::Principal {
+                user: operator.user.clone(),
+                peer: operator.peer,
+                token: operator.token.clone(),
+            },
             vhost: vhost.to_owned(),
             protocol: "admin",
             local: super::local_end(operator.peer),

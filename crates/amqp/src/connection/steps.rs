@@ -34,7 +34,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
                 Ok(next) => self.take_next(next),
                 Err(error) => self.fail_at(error, buf, at),
             },
-            Stage::Verifying(..) => false,
+            Stage::Verifying(..) | Stage::Renewing(..) => false,
             Stage::Leaving => match parse_frame(&buf[*at..], 0) {
                 Ok(None) => false,
                 Ok(Some((frame, len))) => {
@@ -81,12 +81,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
     fn take_next(&mut self, next: Next) -> bool {
         match next {
             Next::Continue => {}
+            Next::Renew(secret) => return self.renew(secret),
             Next::Close => {
                 // The hall's session ends before the answer: what was exclusive is gone when the client hears it.
                 self.linger();
                 connection::CloseOk {}.encode(0, &mut self.out);
             }
         }
+        true
+    }
+
+    /// Has a new secret verified on a thread that may block.
+    fn renew(&mut self, secret: Vec<u8>) -> bool {
+        let stage = std::mem::replace(&mut self.stage, Stage::Done);
+        let Stage::Open(session) = stage else {
+            self.stage = stage;
+            return true;
+        };
+        let (broker, id) = (session.hall().broker().clone(), session.hall().id());
+        let verification = tokio::task::spawn_blocking(move || broker.verify_secret(&secret, id));
+        let renewal = async move {
+            let failed = |_| Err(anymq_broker::Error::unavailable("the secret could not be verified"));
+            verification.await.unwrap_or_else(failed)
+        };
+        self.stage = Stage::Renewing(session, Box::pin(renewal));
         true
     }
 

@@ -97,7 +97,9 @@ const ON_CONNECTION: &[Operation] = &[
     Operation { key: methods::connection::CloseOk::KEY, status: Full },
     Operation {
         key: methods::connection::UpdateSecret::KEY,
-        status: Partial("answered; passwords do not expire, so there is nothing to renew, as in RabbitMQ"),
+        status: Partial(
+            "renews an access token; other logins do not expire, so there is nothing to renew, as in RabbitMQ",
+        ),
     },
 ];
 

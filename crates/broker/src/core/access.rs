@@ -3,70 +3,80 @@
 use std::sync::Arc;
 
 use anymq_auth::{Access, Action};
-use anymq_types::{ConnectionId, QueueId};
+use anymq_catalog::ExchangeKind;
+use anymq_types::{ConnectionId, Millis, QueueId};
 
 use super::Core;
 use super::consume::no_queue;
+use crate::api::PublishItem;
 use crate::error::{Error, Result};
+use crate::tokens::Expiry;
 
 /// One connection's compiled rights, and the last exchange it was allowed to publish to.
 pub(crate) struct SessionAccess {
     access: Access,
     user: Arc<str>,
     vhost: Arc<str>,
+    /// When it all ends.
+    expiry: Option<Expiry>,
     last_write: String,
     has_last: bool,
 }
 
 impl SessionAccess {
     pub(crate) fn new(access: Access, user: Arc<str>, vhost: Arc<str>) -> Self {
-        SessionAccess { access, user, vhost, last_write: String::new(), has_last: false }
+        SessionAccess { access, user, vhost, expiry: None, last_write: String::new(), has_last: false }
     }
 
-    pub(crate) fn restricts_topics(&self) -> bool {
-        self.access.restricts_topics()
+    /// The same, until then.
+    pub(crate) fn until(self, expiry: Option<Expiry>) -> Self {
+        SessionAccess { expiry, ..self }
+    }
+
+    /// The expiry, if it is over.
+    pub(crate) fn expired(&self, now: Millis) -> Option<&Expiry> {
+        self.expiry.as_ref().filter(|expiry| expiry.is_over(now))
+    }
+
+    fn refusal(&self, now: Millis, what: std::fmt::Arguments<'_>) -> Error {
+        let expired = self.expired(now).map(|expiry| expiry.text(now)).unwrap_or_default();
+        Error::forbidden(format!(
+            "{what} in vhost '{}' refused for user '{}'{expired}",
+            self.vhost, self.user
+        ))
     }
 
     /// Whether the user may do `action` to an exchange or queue.
-    pub(crate) fn check(&self, action: Action, what: &str, name: &str) -> Result<()> {
-        if self.access.check(action, name) {
+    pub(crate) fn check(&self, now: Millis, action: Action, what: &str, name: &str) -> Result<()> {
+        if self.expired(now).is_none() && self.access.check(action, name) {
             return Ok(());
         }
-        Err(Error::forbidden(format!(
-            "{} access to {what} '{name}' in vhost '{}' refused for user '{}'",
-            action.as_str(),
-            self.vhost,
-            self.user
-        )))
+        Err(self.refusal(now, format_args!("{} access to {what} '{name}'", action.as_str())))
     }
 
-    /// Whether the user may publish to an exchange with a routing key.
-    pub(crate) fn check_publish(&mut self, exchange: &str, key: &[u8]) -> Result<()> {
-        if !(self.has_last && self.last_write == exchange) {
-            self.check(
-                Action::Write,
-                "exchange",
-                if exchange.is_empty() { "amq.default" } else { exchange },
-            )?;
-            self.last_write.clear();
-            self.last_write.push_str(exchange);
-            self.has_last = true;
+    /// Whether the user may publish to an exchange.
+    pub(crate) fn check_publish(&mut self, now: Millis, exchange: &str) -> Result<()> {
+        if self.has_last && self.last_write == exchange && self.expired(now).is_none() {
+            return Ok(());
         }
-        self.check_topic(Action::Write, exchange, key)
+        let name = if exchange.is_empty() { "amq.default" } else { exchange };
+        self.check(now, Action::Write, "exchange", name)?;
+        self.last_write.clear();
+        self.last_write.push_str(exchange);
+        self.has_last = true;
+        Ok(())
     }
 
     /// Whether the user may use a routing key with a topic exchange.
-    pub(crate) fn check_topic(&self, action: Action, exchange: &str, key: &[u8]) -> Result<()> {
-        if !self.access.restricts_topics() || self.access.check_topic(action, exchange, key) {
+    pub(crate) fn check_topic(&self, now: Millis, action: Action, exchange: &str, key: &[u8]) -> Result<()> {
+        if self.expired(now).is_none() && self.access.check_topic(action, exchange, key) {
             return Ok(());
         }
-        Err(Error::forbidden(format!(
-            "{} access to topic '{}' in exchange '{exchange}' in vhost '{}' refused for user '{}'",
-            action.as_str(),
-            String::from_utf8_lossy(key),
-            self.vhost,
-            self.user
-        )))
+        let key = String::from_utf8_lossy(key);
+        Err(self.refusal(
+            now,
+            format_args!("{} access to topic '{key}' in exchange '{exchange}'", action.as_str()),
+        ))
     }
 }
 
@@ -75,7 +85,7 @@ impl Core {
     pub(crate) fn queue_for(&self, session: ConnectionId, name: &str, action: Action) -> Result<QueueId> {
         let state =
             self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
-        state.access.check(action, "queue", name)?;
+        state.access.check(self.now, action, "queue", name)?;
         self.owned_queue(session, name)
     }
 
@@ -90,10 +100,37 @@ impl Core {
         }
     }
 
-    /// Compiles the rights of every connection of `user` again; connections that lost their vhost are closed.
+    /// Whether a session may publish a message: to its exchange and, if that is a topic exchange, with its keys.
+    pub(crate) fn may_publish(
+        &mut self,
+        session: ConnectionId,
+        exchange: &str,
+        key: &[u8],
+        item: &PublishItem,
+    ) -> Result<()> {
+        let now = self.now;
+        let Some(state) = self.sessions.get_mut(&session) else {
+            return Err(Error::unavailable("the connection is closing"));
+        };
+        state.access.check_publish(now, exchange)?;
+        let is_topic =
+            || self.catalog.exchange(state.vhost, exchange).is_some_and(|x| x.kind == ExchangeKind::Topic);
+        if !state.access.access.restricts_topics() || !is_topic() {
+            return Ok(());
+        }
+        let more = item.extra_keys.iter().flatten().map(|key| &**key);
+        std::iter::once(key)
+            .chain(more)
+            .try_for_each(|key| state.access.check_topic(now, Action::Write, exchange, key))
+    }
+
+    /// Compiles the rights of every connection of `user` again; connections that lost their vhost are closed. The rights
+    /// of those that came with a token are in the token.
     pub(crate) fn refresh_access(&mut self, user: &str) -> Vec<ConnectionId> {
         let mut lost = Vec::new();
-        for state in self.sessions.values_mut().filter(|s| &*s.user == user) {
+        for state in
+            self.sessions.values_mut().filter(|s| &*s.user == user && s.info.principal.token.is_none())
+        {
             match self.catalog.access(user, state.vhost, None) {
                 Ok(Some(access)) => {
                     state.access = SessionAccess::new(access, state.user.clone(), state.vhost_name.clone())

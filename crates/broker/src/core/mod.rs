@@ -128,6 +128,8 @@ pub(crate) struct Core {
     pub(crate) recent_settings: Vec<Arc<Settings>>,
     /// When recovery began.
     pub(crate) recovered_at: Millis,
+    /// When the present operation began; rights that expire are looked at with it.
+    pub(crate) now: Millis,
     pub(crate) next_connection: u64,
     /// For names and random exchanges; seeded from outside, never read from the system.
     pub(crate) random: u64,
@@ -153,6 +155,7 @@ impl Core {
             stats: Stats::default(),
             recent_settings: Vec::new(),
             recovered_at: now,
+            now,
             next_connection: 1,
             random: seed,
             earliest_timer: None,

@@ -125,12 +125,12 @@ impl Core {
             let bytes = batch.chunk.get(item.start as usize..item.end as usize);
             let record =
                 bytes.and_then(Record::parse).ok_or_else(|| Error::invalid("a message could not be read"))?;
-            let Some(state) = self.sessions.get_mut(&session) else {
-                return Err(Error::unavailable("the connection is closing"));
-            };
             let exchange = std::str::from_utf8(record.exchange)
                 .map_err(|_| Error::invalid("exchange name is not UTF-8"))?;
-            state.access.check_publish(exchange, record.routing_key)?;
+            self.may_publish(session, exchange, record.routing_key, item)?;
+            let Some(state) = self.sessions.get(&session) else {
+                return Err(Error::unavailable("the connection is closing"));
+            };
             if !self.routers.get(&state.vhost).is_some_and(|r| r.has_exchange(record.exchange)) {
                 return Err(Error::not_found(format!(
                     "no exchange '{exchange}' in vhost '{}'",
@@ -202,7 +202,7 @@ impl Core {
     fn routes_by_content(&self, session: ConnectionId, exchange: &[u8]) -> bool {
         let Some(session) = self.sessions.get(&session) else { return true };
         match (self.routers.get(&session.vhost), std::str::from_utf8(exchange)) {
-            (Some(router), Ok(_)) => session.access.restricts_topics() || !router.is_cacheable(exchange),
+            (Some(router), Ok(_)) => !router.is_cacheable(exchange),
             _ => true,
         }
     }
@@ -218,12 +218,12 @@ impl Core {
     ) -> Result<bool> {
         targets.clear();
         let seed = self.next_random();
+        let exchange =
+            std::str::from_utf8(record.exchange).map_err(|_| Error::invalid("exchange name is not UTF-8"))?;
+        self.may_publish(session, exchange, record.routing_key, item)?;
         let Some(state) = self.sessions.get_mut(&session) else {
             return Err(Error::unavailable("the connection is closing"));
         };
-        let exchange =
-            std::str::from_utf8(record.exchange).map_err(|_| Error::invalid("exchange name is not UTF-8"))?;
-        state.access.check_publish(exchange, record.routing_key)?;
         if exchange.is_empty() && record.routing_key.starts_with(REPLY_PREFIX.as_bytes()) {
             return self.reply(fx, record);
         }

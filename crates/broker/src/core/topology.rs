@@ -31,7 +31,7 @@ impl Core {
     fn check(&self, session: ConnectionId, action: Action, what: &str, name: &str) -> Result<()> {
         let state =
             self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
-        state.access.check(action, what, name)
+        state.access.check(self.now, action, what, name)
     }
 
     /// `exchange.declare`.
@@ -151,7 +151,7 @@ impl Core {
         let state =
             self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
         if self.catalog.exchange(vhost, b.source).is_some_and(|x| x.kind == ExchangeKind::Topic) {
-            state.access.check_topic(Action::Read, b.source, b.routing_key.as_bytes())?;
+            state.access.check_topic(self.now, Action::Read, b.source, b.routing_key.as_bytes())?;
         }
         if must_exist {
             match b.destination {

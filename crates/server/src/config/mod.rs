@@ -17,7 +17,7 @@ use toml::{Table, Value};
 
 pub use layers::{Layers, Origin};
 pub use reference::reference;
-pub use sections::{Bootstrap, Door, LogFormat, Logging, Process, Secret, Settings, Storage};
+pub use sections::{Auth, Bootstrap, Door, LogFormat, Logging, Process, Secret, Settings, Storage};
 
 /// RabbitMQ's variables for the first user and vhost, and the keys they set.
 const RABBITMQ_VARIABLES: &[(&str, &str)] = &[

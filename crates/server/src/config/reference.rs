@@ -1,6 +1,6 @@
 //! The page that lists every key, made from the structs' own doc comments and defaults.
 
-use toml::{Table, Value};
+use toml::Table;
 
 use super::Settings;
 
@@ -13,6 +13,7 @@ struct Chapter {
 const NET: &str = include_str!("../../../net/src/config.rs");
 const ADMIN: &str = include_str!("../../../admin/src/config.rs");
 const AMQP: &str = include_str!("../../../amqp/src/config.rs");
+const OAUTH2: &str = include_str!("../../../auth/src/oauth2/config.rs");
 const BROKER: &str = include_str!("../../../broker/src/config.rs");
 const OWN: &str = include_str!("sections.rs");
 
@@ -20,6 +21,8 @@ const CHAPTERS: &[Chapter] = &[
     Chapter { table: "server", structs: &[("Process", OWN)] },
     Chapter { table: "logging", structs: &[("Logging", OWN)] },
     Chapter { table: "bootstrap", structs: &[("Bootstrap", OWN)] },
+    Chapter { table: "auth", structs: &[("Auth", OWN)] },
+    Chapter { table: "auth.oauth2", structs: &[("Config", OAUTH2)] },
     Chapter { table: "storage", structs: &[("Storage", OWN)] },
     Chapter { table: "broker", structs: &[("Config", BROKER)] },
     Chapter { table: "amqp", structs: &[("Config", NET), ("Config", AMQP)] },
@@ -40,7 +43,7 @@ Later places win: defaults, `anymq.toml` (or `--config FILE`), the environment, 
 * On the command line it is `--set amqp.port=5673`.
 * `RABBITMQ_DEFAULT_USER`, `RABBITMQ_DEFAULT_PASS` and `RABBITMQ_DEFAULT_VHOST` (also with `_FILE`) set `bootstrap.user`, `bootstrap.password` and `bootstrap.vhost`.
 * A key that does not exist is an error.
-* SIGHUP reads certificates and `logging.level` again; everything else needs a restart.
+* SIGHUP reads certificates, the keys that tokens are verified with and `logging.level` again; everything else needs a restart.
 ";
 
 const DEV: &str = "
@@ -60,17 +63,16 @@ pub fn reference() -> String {
     let mut page = HEAD.to_owned();
     for chapter in CHAPTERS {
         let empty = Table::new();
-        let values = match defaults.get(chapter.table) {
-            Some(Value::Table(table)) => table,
-            _ => &empty,
-        };
+        let values = chapter.table.split('.').try_fold(&defaults, |table, name| table.get(name)?.as_table());
+        let values = values.unwrap_or(&empty);
         page.push_str(&format!("\n## `[{}]`\n", chapter.table));
         for (i, (name, source)) in chapter.structs.iter().enumerate() {
             let (about, fields) = documented(source, name);
             let gap = if i == 0 { "\n" } else { "\n\n" };
             page.push_str(&format!("{gap}{about}\n\n| key | default | |\n|---|---|---|\n"));
             for (field, text) in fields {
-                let default = values.get(&field).map_or("-".into(), |value| format!("`{value}`"));
+                let value = values.get(&field).filter(|value| !value.is_table());
+                let default = value.map_or("-".into(), |value| format!("`{value}`"));
                 let default = if field == "password" { "`\"guest\"`".into() } else { default };
                 page.push_str(&format!("| `{field}` | {default} | {} |\n", text.replace('|', "\\|")));
             }

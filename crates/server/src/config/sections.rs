@@ -90,6 +90,14 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// `[auth]`: ways to log in besides users with passwords and client certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// Access tokens; its table is the next one.
+    pub oauth2: anymq_auth::oauth2::Config,
+}
+
 /// `[storage]`: the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -234,6 +242,7 @@ settings! {
     plain server: Process,
     plain logging: Logging,
     plain bootstrap: Bootstrap,
+    plain auth: Auth,
     plain storage: Storage,
     plain broker: anymq_broker::Config,
     door amqp: anymq_amqp::Config,
@@ -261,6 +270,7 @@ impl Default for Settings {
             server: Process::default(),
             logging: Logging::default(),
             bootstrap: Bootstrap::default(),
+            auth: Auth::default(),
             storage: Storage::default(),
             broker: anymq_broker::Config::default(),
             amqp: Door { listen: sockets(5672, 5671), door: Default::default() },
@@ -313,6 +323,7 @@ impl Settings {
                 return Err(at("bootstrap")((key, "must have 1 to 255 bytes".into())));
             }
         }
+        self.auth.oauth2.validate().map_err(at("auth.oauth2"))?;
         self.storage.validate().map_err(at("storage"))?;
         self.broker.validate().map_err(|text| named("broker", &text))?;
         self.amqp.door.validate().map_err(|text| named("amqp", &text))?;
