@@ -6,6 +6,7 @@ mod definitions;
 mod journal;
 mod props;
 mod record;
+mod tokens;
 mod wire;
 
 /// One decoder under test.
@@ -35,6 +36,8 @@ pub const ALL: &[Target] = &[
     Target { name: "amqp_frames", body: wire::frames, seeds: wire::frame_seeds, base: MIB },
     Target { name: "amqp_methods", body: wire::methods, seeds: wire::method_seeds, base: MIB },
     Target { name: "sasl", body: wire::sasl, seeds: wire::sasl_seeds, base: MIB },
+    Target { name: "scopes", body: tokens::scopes, seeds: tokens::scope_seeds, base: MIB },
+    Target { name: "tokens", body: tokens::tokens, seeds: tokens::token_seeds, base: MIB },
     Target { name: "props_block", body: props::block, seeds: props::block_seeds, base: MIB },
     Target { name: "props_table", body: props::table, seeds: props::table_seeds, base: MIB },
     Target { name: "records", body: record::records, seeds: record::seeds, base: MIB },
