@@ -81,20 +81,26 @@ pub(super) fn write(board: &Board, wanted: &Wanted, out: &mut Exposition) {
 }
 
 fn node(hall: &dyn Hall, wanted: &Wanted, out: &mut Exposition) {
-    if wanted.has("connection_churn_metrics") {
-        churn(&hall.overview().totals, out);
+    let families = ["connection_churn_metrics", "node_coarse_metrics", "node_metrics"];
+    let [with_churn, coarse, fine] = families.map(|family| wanted.has(family));
+    if !(with_churn || coarse || fine) {
+        return;
+    }
+    let overview = hall.overview();
+    let resources = overview.resources;
+    if with_churn {
+        churn(&overview.totals, out);
     }
     let mut gauges = Vec::new();
-    if wanted.has("node_coarse_metrics") {
-        let (process, resources) = (Process::read(), hall.overview().resources);
+    if coarse {
+        let process = Process::read();
         gauges.extend([
             ("rabbitmq_detailed_process_open_fds", process.fds),
             ("rabbitmq_detailed_process_resident_memory_bytes", process.resident_bytes),
             ("rabbitmq_detailed_disk_space_available_bytes", resources.disk_free_bytes),
         ]);
     }
-    if wanted.has("node_metrics") {
-        let resources = hall.overview().resources;
+    if fine {
         gauges.extend([
             ("rabbitmq_detailed_process_max_fds", resources.fds_max),
             ("rabbitmq_detailed_resident_memory_limit_bytes", resources.memory_limit_bytes),
