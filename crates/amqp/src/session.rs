@@ -12,8 +12,7 @@ mod publish;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use anymq_broker::Token;
-use anymq_broker::{Delivery, Event, HolderId, Session as Hall};
+use anymq_broker::{Delivery, Event, HolderId, Session as Hall, Token};
 use anymq_types::Millis;
 
 pub(crate) use self::cx::{Cx, Link};

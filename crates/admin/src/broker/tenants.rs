@@ -14,23 +14,20 @@ impl BrokerHall {
         let admitted = self.broker.admit(login.user, login.password.as_bytes(), login.peer);
         let principal = admitted.map_err(|_| refused())?;
         self.broker.catalog(|c| {
-            if let Some(token) = principal.token {
-                let vhosts =
-                    c.vhosts().filter(|v| token.opens(&v.name)).map(|v| v.name.to_string()).collect();
-                let tags = token.tags().iter().map(str::to_owned).collect();
-                return Ok(Operator {
-                    user: principal.user,
-                    peer: login.peer,
-                    tags,
-                    vhosts,
-                    token: Some(token),
-                });
-            }
-            let user = c.user(&principal.user).ok_or_else(refused)?;
-            let of_user = c.permissions().filter(|p| *p.user == *principal.user);
-            let vhosts = of_user.filter_map(|p| Some(c.vhost_by_id(p.vhost)?.name.to_string())).collect();
-            let tags = user.tags.iter().map(str::to_owned).collect();
-            Ok(Operator { user: principal.user.clone(), peer: login.peer, tags, vhosts, token: None })
+            let (vhosts, tags) = match &principal.token {
+                Some(token) => {
+                    let open = c.vhosts().filter(|v| token.opens(&v.name));
+                    (open.map(|v| v.name.to_string()).collect(), token.tags())
+                }
+                None => {
+                    let user = c.user(&principal.user).ok_or_else(refused)?;
+                    let granted = c.permissions().filter(|p| *p.user == *principal.user);
+                    let open = granted.filter_map(|p| Some(c.vhost_by_id(p.vhost)?.name.to_string()));
+                    (open.collect(), &user.tags)
+                }
+            };
+            let tags = tags.iter().map(str::to_owned).collect();
+            Ok(Operator { user: principal.user, peer: login.peer, tags, vhosts, token: principal.token })
         })
     }
 
