@@ -126,7 +126,7 @@ impl AcceptLoop {
 }
 
 async fn handshake(tls: TlsContext, tcp: TcpStream) -> Result<Stream, String> {
-    match tokio::time::timeout(TLS_HANDSHAKE_DEADLINE, tls.acceptor().accept(tcp)).await {
+    match tokio::time::timeout(TLS_HANDSHAKE_DEADLINE, tls.accept(tcp)).await {
         Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => Err(format!("TLS handshake failed: {error}")),
         Err(_) => Err(format!("TLS handshake took longer than {} seconds", TLS_HANDSHAKE_DEADLINE.as_secs())),

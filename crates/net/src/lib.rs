@@ -19,6 +19,7 @@ mod listener;
 mod refusals;
 mod stream;
 mod tls;
+mod tls_stream;
 
 pub use accept::{Accepted, TLS_HANDSHAKE_DEADLINE};
 pub use admission::{Admission, Admissions};
@@ -29,3 +30,4 @@ pub use lifecycle::{Drained, Lifecycle};
 pub use listener::Listener;
 pub use stream::{Stream, TlsSession};
 pub use tls::TlsContext;
+pub use tls_stream::TlsStream;

@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use crate::certificate::Certificate;
+use crate::tls_stream::TlsStream;
 
 /// A connected socket. Doors that want readiness without a buffer can match on [`Stream::Plain`].
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub enum Stream {
     /// Plain TCP.
     Plain(TcpStream),
     /// TLS over TCP, handshake done.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream>),
 }
 
 /// What the TLS handshake settled.
@@ -36,14 +36,14 @@ impl Stream {
     pub fn tcp(&self) -> &TcpStream {
         match self {
             Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => tls.get_ref().0,
+            Stream::Tls(tls) => tls.tcp(),
         }
     }
 
     /// What TLS settled; none on a plain socket.
     pub fn tls_session(&self) -> Option<TlsSession> {
         let Stream::Tls(tls) = self else { return None };
-        let connection = tls.get_ref().1;
+        let connection = tls.session();
         let version = match connection.protocol_version() {
             Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
             _ => "TLSv1.2",

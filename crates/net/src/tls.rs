@@ -9,11 +9,12 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpStream;
 
 use crate::certificate::Certificate;
 use crate::config::TlsConfig;
 use crate::error::TlsError;
+use crate::tls_stream::TlsStream;
 
 /// The TLS side of one door: TLS 1.2 and 1.3, ring. Clones share one state, so a reload reaches every accept loop.
 #[derive(Clone, Debug)]
@@ -47,8 +48,10 @@ impl TlsContext {
         self.current.read().unwrap_or_else(PoisonError::into_inner).leaf.clone()
     }
 
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).server.clone().into()
+    /// Does the handshake of a new connection, as the server.
+    pub async fn accept(&self, tcp: TcpStream) -> std::io::Result<TlsStream> {
+        let server = self.current.read().unwrap_or_else(PoisonError::into_inner).server.clone();
+        TlsStream::accept(server, tcp).await
     }
 }
 
