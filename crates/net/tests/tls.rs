@@ -1,6 +1,9 @@
 //! The TLS stream against rustls' own client, over sockets that give and take little at a time.
 
-#![allow(clippy::disallowed_methods, reason = "the relay of a test ends with its sockets; its waits are real time")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the relay of a test ends with its sockets; its waits are real time"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
