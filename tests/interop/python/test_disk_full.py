@@ -182,6 +182,7 @@ def test_a_broker_killed_on_a_full_disk_keeps_what_it_confirmed(disk):
             publisher.publish(32)
             publisher.confirms(1, seconds=5)
         confirmed = publisher.confirmed
+        assert confirmed < publisher.sent
         broker.kill()
         (disk / "ballast").unlink()
         broker.start()
