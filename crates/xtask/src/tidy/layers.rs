@@ -12,6 +12,7 @@ use crate::repo;
 /// External crates that a layer must do without, and why.
 const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("types", "tokio", "types is plain data"),
+    ("batch", "tokio", "an encoding is plain bytes"),
     ("log", "tokio", "disk work runs on the log's own threads"),
     ("auth", "tokio", "auth is synchronous"),
     ("catalog", "tokio", "the catalogue is a state machine"),
