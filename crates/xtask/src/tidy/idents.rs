@@ -40,7 +40,7 @@ const RULES: &[Rule] = &[
         why: "the log knows bytes and durability, and nothing of queues",
     },
     Rule {
-        applies: |source| in_crates(source, &["amqp"]),
+        applies: |source| in_crates(source, &["amqp", "kafka"]),
         forbidden: Match::Whole(&["anymq_log"]),
         why: "a door speaks to the hall, never to the cellar",
     },

@@ -19,6 +19,7 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("broker", "tokio", "the core is synchronous and simulated"),
     ("broker", "axum", "the hall speaks no protocol"),
     ("amqp", "amq-protocol", "the codec is our own; the crate is an oracle of tests only"),
+    ("kafka", "kafka-protocol", "the codec is our own; the crate is an oracle of tests only"),
 ];
 
 /// Folder name → row in the code map, counted from the top.
