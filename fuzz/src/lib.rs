@@ -11,6 +11,9 @@ pub mod bodies;
 // Not in `bodies`: a door's tests take that folder in, and no door's tests know another door.
 #[path = "bodies/kafka.rs"]
 pub mod kafka;
+// Nor a door's tests what is below the hall.
+#[path = "bodies/batch.rs"]
+pub mod batch;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,9 +32,13 @@ const KAFKA: &[Target] = &[
     Target { name: "kafka_requests", body: kafka::requests, seeds: kafka::request_seeds, base: 1 << 20 },
 ];
 
+/// The storage encoding that the Kafka door's clients write.
+const BATCH: Target =
+    Target { name: "kafka_batches", body: batch::batches, seeds: batch::seeds, base: batch::BASE };
+
 /// All targets.
 pub fn targets() -> impl Iterator<Item = &'static Target> {
-    bodies::ALL.iter().chain(KAFKA)
+    bodies::ALL.iter().chain(KAFKA).chain([&BATCH])
 }
 
 /// Runs a target's body on one input.

@@ -17,7 +17,7 @@ pub struct Head {
     pub base_offset: i64,
     /// Epoch of the leader, or −1.
     pub leader_epoch: i32,
-    /// Timestamp of all records, if the broker sets it.
+    /// Timestamp of all records, if the broker sets it; what they are given is then written and not seen.
     pub log_append_time: Option<i64>,
     /// Whether the batch is part of a transaction.
     pub transactional: bool,
@@ -122,9 +122,10 @@ impl BatchBuilder {
         self.put(offset, timestamp, key, value, PartHeaders::List(headers))
     }
 
-    /// Adds a record as it was read, at another offset.
-    pub(crate) fn push_read(&mut self, offset: i64, record: &Record<'_>) -> Result<(), Fault> {
-        self.put(offset, record.timestamp, record.key, record.value, PartHeaders::Read(record.headers))
+    /// Adds a record as it was read from a batch with that base timestamp, at another offset.
+    pub(crate) fn push_read(&mut self, offset: i64, base: i64, record: &Record<'_>) -> Result<(), Fault> {
+        let timestamp = base.wrapping_add(record.timestamp_delta);
+        self.put(offset, timestamp, record.key, record.value, PartHeaders::Read(record.headers))
     }
 
     fn put(
@@ -143,7 +144,6 @@ impl BatchBuilder {
             .checked_sub(self.head.base_offset)
             .and_then(|delta| i32::try_from(delta).ok())
             .ok_or(order)?;
-        let timestamp = self.head.log_append_time.unwrap_or(timestamp);
         let base = self.base_timestamp.unwrap_or(timestamp);
         let parts =
             Parts { timestamp_delta: timestamp.wrapping_sub(base), offset_delta, key, value, headers };
@@ -239,9 +239,9 @@ pub fn rebuild(batch: &[u8], compression: Compression, bytes_max: usize) -> Resu
     let head = Head::from(records.header());
     let compression = if head.control { Compression::None } else { compression };
     let mut builder = BatchBuilder::new(head, compression);
-    let mut offset = head.base_offset;
+    let (mut offset, base) = (head.base_offset, records.header().base_timestamp);
     while let Some(record) = records.next_record()? {
-        builder.push_read(offset, &record)?;
+        builder.push_read(offset, base, &record)?;
         offset = offset.wrapping_add(1);
     }
     builder.finish()

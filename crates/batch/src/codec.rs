@@ -4,6 +4,7 @@
 //! reference library, because the encoders in Rust reach its fastest level only, and compaction writes for long.
 
 mod encode;
+mod lz4;
 mod snappy;
 
 use std::fmt;
@@ -112,7 +113,7 @@ pub(crate) enum Decoder<'a> {
     Plain(&'a [u8]),
     Gzip(Box<flate2::bufread::MultiGzDecoder<&'a [u8]>>),
     Snappy(snappy::Decoder<'a>),
-    Lz4(Box<lz4_flex::frame::FrameDecoder<&'a [u8]>>),
+    Lz4(Box<lz4::Decoder<'a>>),
     Zstd(zstd::Decoder<'static, &'a [u8]>),
 }
 
@@ -123,7 +124,7 @@ impl<'a> Decoder<'a> {
             Codec::None => Decoder::Plain(packed),
             Codec::Gzip => Decoder::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(packed))),
             Codec::Snappy => Decoder::Snappy(snappy::Decoder::new(packed, bytes_max)),
-            Codec::Lz4 => Decoder::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(packed))),
+            Codec::Lz4 => Decoder::Lz4(Box::new(lz4::Decoder::new(packed)?)),
             Codec::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(packed)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;

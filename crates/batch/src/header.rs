@@ -219,7 +219,7 @@ impl BatchHeader {
 
     /// Sequence number of the last record, or −1. Numbers wrap to 0 after 2³¹ − 1.
     pub fn last_sequence(&self) -> i32 {
-        if self.base_sequence == NO_SEQUENCE {
+        if self.base_sequence <= NO_SEQUENCE {
             return NO_SEQUENCE;
         }
         next_sequence(self.base_sequence, self.last_offset_delta)

@@ -91,7 +91,7 @@ pub fn retain(
     let mut index = 0;
     while let Some(record) = records.next_record()? {
         if kept.has(index) {
-            builder.push_read(record.offset, &record)?;
+            builder.push_read(record.offset, header.base_timestamp, &record)?;
         }
         index += 1;
     }

@@ -8,7 +8,9 @@
 //! * Without a scan, a batch with fewer records than its header counts is found by its readers.
 //! * A scan also refuses records whose length is not the length of their parts, which Kafka does not see in a
 //!   compressed batch, and says *invalid record* of a stream that does not decompress, where Kafka answers with an
-//!   unknown server error.
+//!   unknown server error. Bytes after the batch are refused, and not cut off.
+//! * Records that are numbered wrongly are to be numbered anew ([`Checked::rewrite`]).
+//! * The timestamps that are checked and counted are the records' own, also of a batch that claims the broker's.
 //! * A transactional batch needs a producer id. Kafka takes one without, and then knows of no transaction.
 
 use crate::codec::Codec;
@@ -87,8 +89,7 @@ pub struct Checked {
     /// Whether the records were scanned.
     pub scanned: bool,
     /// Whether the batch has to be written again, with [`crate::rebuild`], before it is stamped: its records are not
-    /// numbered 0, 1, 2 …, as those of some old clients, for which Kafka numbers; or it claims to have the broker's
-    /// timestamp, so that its records' own are not what a reader has seen.
+    /// numbered 0, 1, 2 …. Of these Kafka stores the uncompressed as they are, and fails on the others.
     pub rewrite: bool,
     /// Bytes of the records, decompressed; 0 if they were not scanned.
     pub records_bytes: usize,
@@ -135,14 +136,13 @@ pub fn validate(bytes: &[u8], rules: &Rules) -> Result<Checked, Fault> {
         Timestamps::Append { now } => Stamp { kind: TimestampType::LogAppendTime, max_timestamp: now },
         Timestamps::Create { .. } => Stamp { kind: TimestampType::CreateTime, max_timestamp: found.latest },
     };
-    let claims = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
     let said = Stamp { kind: header.attributes.timestamp_type(), max_timestamp: header.max_timestamp };
     Ok(Checked {
         header,
         max_timestamp: stamp.max_timestamp,
         stamp: (stamp != said).then_some(stamp),
         scanned: scan,
-        rewrite: found.renumber || claims,
+        rewrite: found.renumber,
         records_bytes: found.bytes,
     })
 }
@@ -165,8 +165,8 @@ fn check_header(header: &BatchHeader) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A producer may not say that the broker set the time. If the topic has the producers' times anyway, such a batch is
-/// taken for one whose records all have the batch's, as long as it has one: so does Kafka.
+/// A producer may not say that the broker set the time. If the topic has the producers' times anyway, and the batch has
+/// one, Kafka takes back the claim and stores the batch; a reader then sees the records' own times.
 fn check_type(header: &BatchHeader, rules: &Rules) -> Result<(), Fault> {
     let claims = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
     match rules.timestamps {
@@ -188,13 +188,16 @@ struct Found {
 
 fn scan_records(bytes: &[u8], rules: &Rules) -> Result<Found, Fault> {
     let mut records = Records::new(bytes, rules.decompressed_bytes_max)?;
+    let base = records.header().base_timestamp;
     let mut found = Found { latest: NO_TIMESTAMP, ..Found::default() };
     let mut faults = RecordFaults::default();
     let mut index = 0;
     while let Some(record) = records.next_record()? {
-        match check_record(&record, rules) {
+        // Its own, whatever the batch claims.
+        let timestamp = base.wrapping_add(record.timestamp_delta);
+        match check_record(&record, timestamp, rules) {
             Some(fault) => faults.push(index, fault),
-            None => found.latest = later(found.latest, record.timestamp),
+            None => found.latest = later(found.latest, timestamp),
         }
         found.renumber |= record.offset_delta as u32 != index;
         index += 1;
@@ -203,11 +206,10 @@ fn scan_records(bytes: &[u8], rules: &Rules) -> Result<Found, Fault> {
     if faults.total == 0 { Ok(found) } else { Err(Fault::Records(faults)) }
 }
 
-fn check_record(record: &Record<'_>, rules: &Rules) -> Option<RecordFault> {
+fn check_record(record: &Record<'_>, timestamp: i64, rules: &Rules) -> Option<RecordFault> {
     if rules.keys && record.key.is_none() {
         return Some(RecordFault::NoKey);
     }
-    let timestamp = record.timestamp;
     if timestamp == NO_TIMESTAMP {
         return None;
     }

@@ -1,12 +1,12 @@
 //! Bytes written by hand against the crate, both ways.
 
-mod common;
+mod by_hand;
 
 use anymq_batch::{
     BatchBuilder, BatchHeader, Compression, Control, Fault, HEADER_BYTES, Head, Header, Record, Records,
     TimestampType, first_size, marker, next_sequence, set_base_offset, set_leader_epoch, set_log_append_time,
 };
-use common::{RAW, RECORDS, Raw, stored};
+use by_hand::{RAW, RECORDS, Raw, stored};
 
 type Owned = (i64, i64, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(Vec<u8>, Option<Vec<u8>>)>);
 
@@ -71,7 +71,7 @@ fn a_header_is_read_field_by_field() {
     assert_eq!(header.base_offset, 0x0102_0304_0506_0708);
     assert_eq!((header.length, header.size()), (50, 62));
     assert_eq!((header.leader_epoch, header.magic), (9, 2));
-    assert_eq!(header.crc, common::crc(0x82f6_3b78, &batch[21..]));
+    assert_eq!(header.crc, by_hand::crc(0x82f6_3b78, &batch[21..]));
     assert_eq!((header.last_offset_delta, header.last_offset()), (10, 0x0102_0304_0506_0708 + 10));
     assert_eq!((header.base_timestamp, header.max_timestamp), (11, 12));
     assert_eq!((header.producer_id, header.producer_epoch), (13, 14));
@@ -161,7 +161,7 @@ fn markers_have_kafkas_bytes() {
         (&[0, 0, 0, 1], &[0; 5]),
         (&[0, 0, 0, 1], &[0xff; 6]),
     ] {
-        let records = common::record(0, 0, Some(key), Some(value));
+        let records = by_hand::record(0, 0, Some(key), Some(value));
         let batch = Raw { attributes: 0x20, count: 1, last_offset_delta: 0, ..RAW }.with(&records);
         let mut records = Records::new(&batch, 0).expect("a batch");
         let record = records.next_record().expect("a record").expect("one");

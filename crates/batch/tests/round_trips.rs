@@ -1,6 +1,6 @@
 //! What is written is read, found and compacted as a naive model says, with every compression.
 
-mod common;
+mod by_hand;
 
 use anymq_batch::{
     BatchBuilder, BatchHeader, Codec, Compression, Head, Header, NO_TIMESTAMP, Records, Retain, Retained,
