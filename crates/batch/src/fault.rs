@@ -84,6 +84,7 @@ pub enum Fault {
 impl Fault {
     /// Kafka's error code (protocol guide, "Error Codes").
     pub fn code(&self) -> i16 {
+        const UNKNOWN_SERVER_ERROR: i16 = -1;
         const CORRUPT_MESSAGE: i16 = 2;
         const MESSAGE_TOO_LARGE: i16 = 10;
         const INVALID_TIMESTAMP: i16 = 32;
@@ -112,9 +113,9 @@ impl Fault {
             | Fault::RecordCut { .. }
             | Fault::TooFew { .. }
             | Fault::TooMany(_)
-            | Fault::Decompress { .. }
-            | Fault::Order { .. }
-            | Fault::Compress { .. } => INVALID_RECORD,
+            | Fault::Decompress { .. } => INVALID_RECORD,
+            // Nothing that a client did.
+            Fault::Order { .. } | Fault::Compress { .. } => UNKNOWN_SERVER_ERROR,
         }
     }
 }
