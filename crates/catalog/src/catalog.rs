@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use crate::change::NextIds;
 use crate::model::{
     Binding, Destination, Exchange, ExchangeKind, GlobalParameter, Parameter, Permission, Policy, Queue,
-    QueueKind, TopicPermission, User, Vhost,
+    QueueKind, Topic, TopicPermission, User, Vhost,
 };
 use crate::policy::{CompiledPolicy, QueueSettings};
 
@@ -49,6 +49,8 @@ pub struct Catalog {
     topic_permissions: BTreeMap<(Arc<str>, VhostId, Arc<str>), TopicPermission>,
     global_parameters: BTreeMap<Arc<str>, GlobalParameter>,
     queues: FastMap<QueueId, Arc<Queue>>,
+    /// The topic a queue is a partition of.
+    topics: FastMap<QueueId, Arc<Topic>>,
     exchanges: FastMap<ExchangeId, Arc<Exchange>>,
     next: NextIds,
     version: u64,
@@ -64,6 +66,7 @@ struct VhostEntry {
     vhost: Arc<Vhost>,
     exchanges: BTreeMap<Arc<str>, Arc<Exchange>>,
     queues: BTreeMap<Arc<str>, Arc<Queue>>,
+    topics: BTreeMap<Arc<str>, Arc<Topic>>,
     bindings: Bindings,
     policies: BTreeMap<Arc<str>, CompiledPolicy>,
     operator_policies: BTreeMap<Arc<str>, CompiledPolicy>,
@@ -88,6 +91,7 @@ impl Catalog {
             topic_permissions: BTreeMap::new(),
             global_parameters: BTreeMap::new(),
             queues: FastMap::default(),
+            topics: FastMap::default(),
             exchanges: FastMap::default(),
             next: NextIds { vhost: VhostId(1), exchange: ExchangeId(1), queue: QueueId(1) },
             version: 0,
@@ -167,6 +171,24 @@ impl Catalog {
     /// Number of queues of all vhosts.
     pub fn queue_count_total(&self) -> usize {
         self.queues.len()
+    }
+}
+
+/// Topics.
+impl Catalog {
+    /// The topic of that name.
+    pub fn topic(&self, vhost: VhostId, name: &str) -> Option<&Arc<Topic>> {
+        self.vhosts.get(&vhost)?.topics.get(name)
+    }
+
+    /// The topic that a queue is a partition of.
+    pub fn topic_of(&self, queue: QueueId) -> Option<&Arc<Topic>> {
+        self.topics.get(&queue)
+    }
+
+    /// All topics of a vhost, by name.
+    pub fn topics(&self, vhost: VhostId) -> impl Iterator<Item = &Arc<Topic>> {
+        self.vhosts.get(&vhost).into_iter().flat_map(|entry| entry.topics.values())
     }
 }
 

@@ -6,7 +6,8 @@ use anymq_types::{ExchangeId, QueueId, VhostId};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Binding, Exchange, GlobalParameter, Parameter, Permission, Policy, Queue, TopicPermission, User, Vhost,
+    Binding, Exchange, GlobalParameter, Parameter, Permission, Policy, Queue, Topic, TopicPermission, User,
+    Vhost,
 };
 
 /// One change, and the journal's record of it (as JSON). A put replaces what has the same identity; deleting what does
@@ -43,6 +44,13 @@ pub enum Change {
     QueuePut(Queue),
     QueueDelete {
         id: QueueId,
+    },
+    /// Its partitions' queues exist.
+    TopicPut(Topic),
+    /// Its partitions' queues go with it.
+    TopicDelete {
+        vhost: VhostId,
+        name: Arc<str>,
     },
     BindingPut(Binding),
     BindingDelete(Binding),
@@ -108,6 +116,14 @@ pub enum ChangeError {
         name: Arc<str>,
         /// Where.
         vhost: Arc<str>,
+    },
+    /// A topic with a partition that is no durable stream of its vhost, that belongs to another topic, or with none.
+    #[error("partition {number} of topic '{name}' is no stream of its own")]
+    NoPartition {
+        /// The topic.
+        name: Arc<str>,
+        /// The partition's number.
+        number: usize,
     },
     /// The name belongs to another id, or the id to another name, type or durability.
     #[error("{kind} '{name}' conflicts with an existing one")]

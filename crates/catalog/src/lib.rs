@@ -27,6 +27,6 @@ pub use catalog::{Applied, Catalog};
 pub use change::{Change, ChangeError, NextIds, Step};
 pub use model::{
     ApplyTo, Binding, Destination, Exchange, ExchangeKind, GlobalParameter, Parameter, Permission, Policy,
-    Queue, QueueKind, RoutingKey, TopicPermission, User, UserLimits, Vhost, VhostLimits,
+    Queue, QueueKind, RoutingKey, Topic, TopicPermission, User, UserLimits, Vhost, VhostLimits,
 };
 pub use policy::{DELIVERY_LIMIT_DEFAULT, PolicyError, QueueSettings};

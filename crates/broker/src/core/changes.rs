@@ -89,6 +89,8 @@ impl Core {
             }
             Change::TopicPermissionPut(p) => self.rights_changed(fx, &p.user),
             Change::Ids(_)
+            | Change::TopicPut(_)
+            | Change::TopicDelete { .. }
             | Change::UserPut(_)
             | Change::ParameterPut(_)
             | Change::ParameterDelete { .. }

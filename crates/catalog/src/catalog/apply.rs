@@ -8,6 +8,7 @@ use crate::model::{Parameter, Policy, Vhost};
 use crate::policy::CompiledPolicy;
 
 mod tenants;
+mod topics;
 mod topology;
 
 /// What a change came to.
@@ -97,6 +98,8 @@ impl Catalog {
             Change::ExchangeDelete { id } => Ok(self.exchange_delete(id)),
             Change::QueuePut(queue) => self.queue_put(queue),
             Change::QueueDelete { id } => Ok(self.queue_delete(id)),
+            Change::TopicPut(topic) => self.topic_put(topic),
+            Change::TopicDelete { vhost, name } => Ok(self.topic_delete(vhost, &name)),
             Change::BindingPut(binding) => self.binding_put(binding),
             Change::BindingDelete(binding) => Ok(self.binding_delete(&binding)),
             Change::PolicyPut(policy) => self.policy_put(policy),

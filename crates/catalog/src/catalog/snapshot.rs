@@ -19,11 +19,13 @@ impl Catalog {
             let policies = self.policies(*id, false).chain(self.policies(*id, true));
             let exchanges = self.exchanges(*id).filter(|x| x.durable && !x.is_predeclared());
             let queues = self.queues(*id).filter(|q| q.is_durable());
+            let topics = self.topics(*id);
             let bindings = self.bindings(*id).filter(|b| self.is_binding_durable(b));
             parameters
                 .chain(policies.cloned().map(Change::PolicyPut))
                 .chain(exchanges.map(|x| Change::ExchangePut((**x).clone())))
                 .chain(queues.map(|q| Change::QueuePut((**q).clone())))
+                .chain(topics.map(|t| Change::TopicPut((**t).clone())))
                 .chain(bindings.map(|b| Change::BindingPut((**b).clone())))
         });
         ids.chain(vhosts).chain(users).chain(permissions).chain(topics).chain(globals).chain(in_vhosts)

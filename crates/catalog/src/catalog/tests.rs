@@ -8,6 +8,8 @@ use crate::args::Args;
 use crate::change::{Change, ChangeError, Step};
 use crate::model::{ApplyTo, RoutingKey, UserLimits};
 
+mod topics;
+
 const VHOST: VhostId = VhostId(1);
 
 fn catalog() -> Catalog {

@@ -40,8 +40,11 @@ impl Catalog {
         self.vhost_ids.remove(&entry.vhost.name);
         let mut cascade = Vec::new();
         cascade.extend(entry.bindings.iter().map(|b| Change::BindingDelete((**b).clone())));
+        let topics = entry.topics.values();
+        cascade.extend(topics.map(|t| Change::TopicDelete { vhost: id, name: t.name.clone() }));
         for queue in entry.queues.values() {
             self.queues.remove(&queue.id);
+            self.topics.remove(&queue.id);
             cascade.push(Change::QueueDelete { id: queue.id });
         }
         for exchange in entry.exchanges.values() {
@@ -122,6 +125,7 @@ impl VhostEntry {
             vhost,
             exchanges: Default::default(),
             queues: Default::default(),
+            topics: Default::default(),
             bindings: Bindings::default(),
             policies: Default::default(),
             operator_policies: Default::default(),

@@ -70,7 +70,14 @@ impl Catalog {
         let entry = self.vhosts.get_mut(&queue.vhost).expect("a queue is in a vhost");
         entry.queues.remove(&queue.name);
         let doomed = entry.bindings.to(Destination::Queue(queue.name.clone())).cloned().collect();
-        self.remove_bindings(queue.vhost, doomed)
+        // A topic that lost a partition is none any more; the broker does not let that happen to one with several.
+        let topic = self.topics.remove(&id).and_then(|topic| entry.topics.remove(&topic.name));
+        for id in topic.iter().flat_map(|topic| &topic.partitions) {
+            self.topics.remove(id);
+        }
+        let mut applied = self.remove_bindings(queue.vhost, doomed);
+        applied.cascade.extend(topic.map(|t| Change::TopicDelete { vhost: t.vhost, name: t.name.clone() }));
+        applied
     }
 
     pub(super) fn binding_put(&mut self, mut binding: Binding) -> Result<Applied, ChangeError> {
