@@ -20,6 +20,7 @@ pub mod definitions;
 pub mod equivalence;
 mod model;
 mod policy;
+pub mod topic_config;
 
 pub use args::queue::{DeadLetterStrategy, Overflow};
 pub use args::{ArgError, Args};

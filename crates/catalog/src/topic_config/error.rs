@@ -1,0 +1,61 @@
+//! Why settings are refused.
+
+/// Why the settings of a topic are refused. The wording is Kafka's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Nobody knows the setting.
+    #[error("Unknown topic config name: {0}")]
+    Unknown(String),
+    /// It is set to nothing.
+    #[error("Null value not supported for topic configs: {0}")]
+    Null(String),
+    /// It cannot have that value.
+    #[error("Invalid value {value} for configuration {name}: {fault}")]
+    Value {
+        /// The setting.
+        name: &'static str,
+        /// As written.
+        value: String,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// Two settings do not go together.
+    #[error("conflict topic config setting min.compaction.lag.ms ({min}) > max.compaction.lag.ms ({max})")]
+    LagsCross {
+        /// The shortest lag, ms.
+        min: u64,
+        /// The longest lag, ms.
+        max: u64,
+    },
+}
+
+/// What is wrong with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Neither true nor false.
+    #[error("Expected value to be either true or false")]
+    NotBoolean,
+    /// Not a number that the type holds.
+    #[error("Not a number of type {0}")]
+    NotANumber(&'static str),
+    /// Below the smallest.
+    #[error("Value must be at least {0}")]
+    AtLeast(i64),
+    /// Above the largest.
+    #[error("Value must be no more than {0}")]
+    AtMost(i64),
+    /// No level of gzip.
+    #[error("Value must be between 1 and 9 or equal to -1")]
+    NotAGzipLevel,
+    /// None of the words.
+    #[error("String must be one of: {}", .0.join(", "))]
+    NotOneOf(&'static [&'static str]),
+    /// No list of replicas.
+    #[error(
+        "must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],..."
+    )]
+    NotReplicas,
+    /// Valid, but not done here.
+    #[error("not supported: {0}")]
+    NotDone(&'static str),
+}

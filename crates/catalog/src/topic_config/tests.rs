@@ -1,0 +1,164 @@
+//! What a running Kafka 4.2.0 answered to `CreateTopics` with these settings, and what they come to here.
+
+use super::*;
+
+fn map(pairs: &[(&str, &str)]) -> BTreeMap<Arc<str>, Arc<str>> {
+    pairs.iter().map(|(key, value)| (Arc::from(*key), Arc::from(*value))).collect()
+}
+
+fn settings(pairs: &[(&str, &str)]) -> TopicSettings {
+    TopicSettings::resolve(&map(pairs)).unwrap()
+}
+
+#[test]
+fn the_table_is_in_order_and_its_defaults_are_the_settings_of_a_topic_that_sets_nothing() {
+    assert!(KEYS.is_sorted_by(|a, b| a.name < b.name));
+    assert_eq!(KEYS.len(), 33);
+    for key in KEYS {
+        assert!(std::ptr::eq(find(key.name).unwrap(), key));
+        let mut settings = TopicSettings::default();
+        key.apply(&mut settings, key.default).unwrap();
+        assert_eq!(settings, TopicSettings::default(), "{}", key.name);
+        assert!(key.doc.ends_with('.'), "{}", key.name);
+    }
+}
+
+#[test]
+fn each_setting_that_is_done_changes_what_the_topic_does() {
+    for (name, value) in [
+        ("cleanup.policy", "compact"),
+        ("compression.gzip.level", "9"),
+        ("compression.type", "zstd"),
+        ("compression.zstd.level", "-7"),
+        ("delete.retention.ms", "1"),
+        ("max.compaction.lag.ms", "1"),
+        ("max.message.bytes", "100"),
+        ("message.timestamp.after.max.ms", "1"),
+        ("message.timestamp.before.max.ms", "1"),
+        ("message.timestamp.type", "LogAppendTime"),
+        ("min.cleanable.dirty.ratio", "0.1"),
+        ("min.compaction.lag.ms", "1"),
+        ("retention.bytes", "1"),
+        ("retention.ms", "1"),
+        ("segment.bytes", "1048576"),
+        ("segment.ms", "1"),
+    ] {
+        assert_ne!(settings(&[(name, value)]), TopicSettings::default(), "{name}");
+    }
+    let done = KEYS.iter().filter(|key| matches!(key.standing, Standing::Done(_))).count();
+    assert_eq!(done, 16, "a setting that is done stands in the list above");
+}
+
+#[test]
+fn values_come_out_typed() {
+    let of = settings(&[
+        ("cleanup.policy", " compact , delete"),
+        ("retention.ms", "-1"),
+        ("retention.bytes", " +5 "),
+        ("compression.type", " gzip "),
+        ("compression.gzip.level", "7"),
+        ("message.timestamp.type", "LogAppendTime"),
+        ("min.cleanable.dirty.ratio", "1e-1"),
+    ]);
+    assert_eq!(of.cleanup, Cleanup { delete: true, compact: true });
+    assert_eq!((of.retention_ms, of.retention_bytes), (None, Some(5)));
+    assert_eq!((of.compression, of.gzip_level), (CompressionType::Gzip, Some(7)));
+    assert_eq!(of.timestamp_type, TimestampType::LogAppend);
+    assert_eq!(of.min_cleanable_dirty_ratio, 0.1);
+    assert_eq!(settings(&[("cleanup.policy", "")]).cleanup, Cleanup { delete: false, compact: false });
+    assert_eq!(settings(&[("retention.bytes", "-2")]).retention_bytes, None);
+}
+
+#[test]
+fn a_topic_stands_on_the_brokers_defaults() {
+    let broker = settings(&[("retention.ms", "1000"), ("max.message.bytes", "77")]);
+    let of = broker.with(&map(&[("retention.ms", "5")])).unwrap();
+    assert_eq!((of.retention_ms, of.max_message_bytes), (Some(5), 77));
+}
+
+#[test]
+fn what_kafka_accepts_is_accepted() {
+    for (name, value) in [
+        ("cleanup.policy", "compact,compact"),
+        ("compression.lz4.level", "9"),
+        ("compression.zstd.level", "-131072"),
+        ("delete.retention.ms", "+5"),
+        ("flush.messages", "1"),
+        ("flush.ms", "0"),
+        ("follower.replication.throttled.replicas", "*"),
+        ("leader.replication.throttled.replicas", "1:2,3:4"),
+        ("local.retention.bytes", "5"),
+        ("local.retention.ms", "99999999999"),
+        ("max.message.bytes", "0"),
+        ("min.insync.replicas", "100"),
+        ("preallocate", "TRUE"),
+        ("remote.log.copy.disable", "true"),
+        ("remote.storage.enable", "False"),
+        ("retention.bytes", "-9"),
+        ("retention.ms", "0"),
+        ("segment.index.bytes", "4"),
+        ("unclean.leader.election.enable", "true"),
+    ] {
+        assert_eq!(validate(&map(&[(name, value)])), Ok(()), "{name}={value}");
+    }
+}
+
+#[test]
+fn what_kafka_refuses_is_refused_in_its_words() {
+    for (name, value, says) in [
+        ("cleanup.policy", "Delete", "String must be one of: compact, delete"),
+        ("cleanup.policy", "compact,", "String must be one of: compact, delete"),
+        (
+            "compression.type",
+            "none",
+            "String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer",
+        ),
+        ("compression.gzip.level", "0", "Value must be between 1 and 9 or equal to -1"),
+        ("compression.lz4.level", "18", "Value must be no more than 17"),
+        ("compression.zstd.level", "-131073", "Value must be at least -131072"),
+        ("delete.retention.ms", "-1", "Value must be at least 0"),
+        ("delete.retention.ms", "1.5", "Not a number of type LONG"),
+        ("delete.retention.ms", "9223372036854775808", "Not a number of type LONG"),
+        ("delete.retention.ms", "", "Not a number of type LONG"),
+        ("flush.messages", "0", "Value must be at least 1"),
+        ("index.interval.bytes", "2147483648", "Not a number of type INT"),
+        ("local.retention.ms", "-3", "Value must be at least -2"),
+        ("max.compaction.lag.ms", "0", "Value must be at least 1"),
+        ("message.timestamp.type", "createtime", "String must be one of: CreateTime, LogAppendTime"),
+        ("min.cleanable.dirty.ratio", "-0.1", "Value must be at least 0"),
+        ("min.cleanable.dirty.ratio", "1.1", "Value must be no more than 1"),
+        ("min.cleanable.dirty.ratio", "x", "Not a number of type DOUBLE"),
+        ("min.insync.replicas", "0", "Value must be at least 1"),
+        ("preallocate", "yes", "Expected value to be either true or false"),
+        ("retention.ms", "-2", "Value must be at least -1"),
+        ("segment.bytes", "1048575", "Value must be at least 1048576"),
+        ("segment.index.bytes", "3", "Value must be at least 4"),
+        ("segment.ms", "0", "Value must be at least 1"),
+    ] {
+        let said = validate(&map(&[(name, value)])).unwrap_err().to_string();
+        assert_eq!(said, format!("Invalid value {value} for configuration {name}: {says}"));
+    }
+    for name in ["message.format.version", "message.downconversion.enable", "unknown.key", ""] {
+        let said = validate(&map(&[(name, "1")])).unwrap_err().to_string();
+        assert_eq!(said, format!("Unknown topic config name: {name}"));
+    }
+    let crossed = map(&[("max.compaction.lag.ms", "1"), ("min.compaction.lag.ms", "2")]);
+    assert_eq!(
+        validate(&crossed).unwrap_err().to_string(),
+        "conflict topic config setting min.compaction.lag.ms (2) > max.compaction.lag.ms (1)"
+    );
+}
+
+#[test]
+fn what_is_not_done_is_refused() {
+    for (name, value) in [
+        ("remote.storage.enable", "true"),
+        ("compression.lz4.level", "5"),
+        ("min.cleanable.dirty.ratio", "NaN"),
+        ("follower.replication.throttled.replicas", "foo"),
+        ("leader.replication.throttled.replicas", "1:2,*"),
+    ] {
+        let error = validate(&map(&[(name, value)])).unwrap_err();
+        assert!(matches!(error, ConfigError::Value { .. }), "{name}={value}: {error}");
+    }
+}
