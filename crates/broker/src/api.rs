@@ -269,6 +269,8 @@ pub enum Event {
         /// The timeout, in milliseconds.
         timeout_ms: u64,
     },
+    /// Answer to [`crate::Session::load`].
+    Loaded(crate::topics::Loaded),
     /// Somebody closed this connection.
     Close {
         /// Why, in words for the client.

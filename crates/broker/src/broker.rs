@@ -311,6 +311,12 @@ impl Inner {
         }
         after.wakes.iter().for_each(|outbox| outbox.wake());
         after.signals.iter().for_each(|outbox| outbox.signal());
+        for outbox in after.watchers {
+            match after.end {
+                Some(end) => self.log.when_committed(end, outbox),
+                None => outbox.signal(),
+            }
+        }
     }
 
     fn loaded(self: &Arc<Self>, request: LoadRequest, span: std::result::Result<bytes::Bytes, ReadError>) {

@@ -98,8 +98,8 @@ impl Broker {
         let mut records = Vec::new();
         for frame in self.inner.log.frames(at, &bytes) {
             let frame = frame.map_err(|e| Error::new(crate::ErrorKind::Corrupt, e.to_string()))?;
-            if let Some((_, _, part)) = crate::core::load::part_of(&frame, id, &bytes) {
-                records.extend_from_slice(&part);
+            if let Some(part) = crate::core::load::part_of(&frame, id, &bytes) {
+                records.extend_from_slice(&part.bytes);
             }
         }
         Ok(records.into())

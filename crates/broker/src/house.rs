@@ -10,7 +10,7 @@ use crate::admin::ResourceLimits;
 use crate::api::Alarms;
 use crate::broker::Inner;
 use crate::core::load::part_of;
-use crate::core::reclaim::{COPY_KIND, Survivor, moved_record, pieces_of};
+use crate::core::reclaim::{Survivor, moved_record, pieces_of};
 use crate::journal::Piece;
 
 impl Inner {
@@ -162,17 +162,17 @@ impl Inner {
                 .filter_map(|f| part_of(&f.ok()?, survivor.queue, &span))
                 .collect();
             let copied = pieces_of(survivor, &parts);
-            let copies: u64 = copied.iter().map(|c| u64::from(c.1)).sum();
+            let copies: u64 = copied.iter().map(|c| u64::from(c.count)).sum();
             if copies < survivor.live.iter().map(|(from, to)| to - from).sum() {
                 self.with(|core, fx| core.isolate_survivor(fx, &self.log, survivor, &span));
                 isolated += 1;
                 continue; // What verifies is found again, by itself.
             }
             let mut pieces = Vec::new();
-            for (base, count, body) in copied {
-                let at = archive.append(COPY_KIND, 0, &body).map_err(|e| e.to_string())?;
-                let span = (anymq_log::FRAME_HEADER + body.len()) as u32;
-                pieces.push(Piece { base, count, at, span });
+            for copy in copied {
+                let at = archive.append(copy.kind, 0, &copy.body).map_err(|e| e.to_string())?;
+                let span = (anymq_log::FRAME_HEADER + copy.body.len()) as u32;
+                pieces.push(Piece { base: copy.base, count: copy.count, at, span });
             }
             moves.push(moved_record(survivor, pieces));
         }

@@ -21,6 +21,10 @@ pub(crate) const MARK: u8 = 6;
 pub(crate) const MOVED: u8 = 7;
 /// A stream's first kept offset: `queue, offset`.
 pub(crate) const TRIM: u8 = 8;
+/// Record batches of a partition: `queue, base offset, batches`.
+pub(crate) const BATCH: u8 = 9;
+/// Producer ids below may have been given out: `next`.
+pub(crate) const PRODUCER_IDS: u8 = 11;
 
 /// Appends `value` as LEB128.
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -113,6 +117,28 @@ impl<'a> Append<'a> {
     /// The offset of the first record in `queue`, if it is a target.
     pub(crate) fn base_in(&self, queue: QueueId) -> Option<u64> {
         self.targets().find(|&(q, _)| q == queue).map(|(_, base)| base)
+    }
+}
+
+/// A `BATCH` body, seen in place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batches<'a> {
+    pub(crate) queue: QueueId,
+    pub(crate) base: u64,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl<'a> Batches<'a> {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(self.bytes.len() + 20);
+        put_varint(out, self.queue.0);
+        put_varint(out, self.base);
+        out.extend_from_slice(self.bytes);
+    }
+
+    pub(crate) fn parse(body: &'a [u8]) -> Option<Batches<'a>> {
+        let mut reader = Reader::new(body);
+        Some(Batches { queue: QueueId(reader.varint()?), base: reader.varint()?, bytes: reader.rest })
     }
 }
 

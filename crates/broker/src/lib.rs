@@ -19,6 +19,7 @@ mod journal;
 mod latency;
 mod listings;
 mod login;
+mod mapping;
 mod outbox;
 mod progress;
 mod queue;
@@ -26,6 +27,7 @@ mod routing;
 mod session;
 mod stopped;
 mod tokens;
+pub mod topics;
 mod wheel;
 
 pub use anymq_auth::Turn;

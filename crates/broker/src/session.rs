@@ -4,6 +4,7 @@
 //! what happens later (deliveries, cancelled consumers, committed positions) arrives in the [`Outbox`].
 
 mod publish;
+mod topics;
 
 use std::sync::Arc;
 
@@ -87,6 +88,7 @@ impl Session {
             holders: Vec::new(),
             exclusive_queues: Vec::new(),
             reply_addresses: Vec::new(),
+            watches: Vec::new(),
             info: connect,
             opened: now,
             channels: 0,

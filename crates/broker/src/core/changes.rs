@@ -165,6 +165,7 @@ impl Core {
 
     fn queue_gone(&mut self, fx: Option<&mut Fx<'_>>, id: QueueId) {
         let Some(mut queue) = self.queues.remove(&id) else { return };
+        let watchers = self.partitions.remove(&id).map(|p| p.watchers).unwrap_or_default();
         if let Some(router) = self.routers.get_mut(&queue.vhost) {
             router.queue_delete(&queue.name);
         }
@@ -185,6 +186,7 @@ impl Core {
             }
         }
         let Some(fx) = fx else { return };
+        fx.signals.extend(watchers);
         for consumer in queue.consumers.ids().collect::<Vec<_>>() {
             let Some(c) = self.consumers.remove(consumer.0) else { continue };
             if let Some(h) = self.holders.get_mut(c.holder.0) {

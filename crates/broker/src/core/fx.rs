@@ -46,6 +46,8 @@ pub(crate) struct Fx<'a> {
     pub(crate) wakes: Vec<Arc<Outbox>>,
     /// Connections whose alarms or congestion changed.
     pub(crate) signals: Vec<Arc<Outbox>>,
+    /// Connections to wake once what this operation wrote is on disk.
+    pub(crate) watchers: Vec<Arc<Outbox>>,
     pub(crate) loads: Vec<LoadRequest>,
 }
 
@@ -53,6 +55,7 @@ pub(crate) struct Fx<'a> {
 pub(crate) struct After {
     pub(crate) wakes: Vec<Arc<Outbox>>,
     pub(crate) signals: Vec<Arc<Outbox>>,
+    pub(crate) watchers: Vec<Arc<Outbox>>,
     pub(crate) loads: Vec<LoadRequest>,
     /// End of the last frame written.
     pub(crate) end: Option<Position>,
@@ -72,6 +75,7 @@ impl<'a> Fx<'a> {
             timers: Vec::new(),
             wakes: Vec::new(),
             signals: Vec::new(),
+            watchers: Vec::new(),
             loads: Vec::new(),
         }
     }
@@ -143,6 +147,12 @@ impl<'a> Fx<'a> {
         {
             writer.linger();
         }
-        After { wakes: self.wakes, signals: self.signals, loads: self.loads, end: self.end }
+        After {
+            wakes: self.wakes,
+            signals: self.signals,
+            watchers: self.watchers,
+            loads: self.loads,
+            end: self.end,
+        }
     }
 }

@@ -1,14 +1,14 @@
 //! Messages that are on disk come back into memory, ahead of the cursor.
 
 use anymq_log::{Frame, Log, ReadError};
-use anymq_types::record::Records;
 use anymq_types::{Millis, QueueId};
 use bytes::{Bytes, BytesMut};
 
 use super::Core;
 use super::fx::{Fx, LoadRequest};
 use super::reclaim::Survivor;
-use crate::journal::{APPEND, Append, Moved, Piece, SPILL};
+use crate::journal::{APPEND, Append, BATCH, Batches, Moved, Piece, SPILL};
+use crate::queue::encoding::Encoding;
 use crate::wheel::{Entry, What};
 
 /// Bytes of journal read at once.
@@ -85,15 +85,10 @@ impl Core {
     fn install_span(&mut self, log: &Log, request: &LoadRequest, span: &Bytes) {
         let id = request.queue;
         let mut pending: Option<(u64, BytesMut)> = None;
-        let mut parts: Vec<(u64, u32, Bytes)> = Vec::new();
-        for frame in log.frames(request.at, span) {
-            let Ok(frame) = frame else { continue };
-            if let Some(part) = part_of(&frame, id, span) {
-                parts.push(part);
-            }
-        }
+        let frames = log.frames(request.at, span).filter_map(Result::ok);
+        let parts: Vec<Part> = frames.filter_map(|frame| part_of(&frame, id, span)).collect();
         let mut base_at = request.base;
-        for (base, count, records) in parts {
+        for Part { base, count, bytes: records, .. } in parts {
             if base < base_at {
                 continue;
             }
@@ -184,20 +179,40 @@ impl Core {
 /// The chunks of a queue in a span, where they stand.
 fn pieces_in(log: &Log, request: &LoadRequest, span: &Bytes) -> Vec<Piece> {
     let piece = |frame: Frame<'_>| {
-        let (base, count, _) = part_of(&frame, request.queue, span)?;
+        let part = part_of(&frame, request.queue, span)?;
         let bytes = anymq_log::FRAME_HEADER + frame.body.len();
-        Some(Piece { base, count, at: frame.at, span: bytes as u32 })
+        Some(Piece { base: part.base, count: part.count, at: frame.at, span: bytes as u32 })
     };
     log.frames(request.at, span).filter_map(|frame| piece(frame.ok()?)).collect()
 }
 
-/// The records a frame holds for a queue: base offset, count, bytes.
-pub(crate) fn part_of(frame: &Frame<'_>, id: QueueId, span: &Bytes) -> Option<(u64, u32, Bytes)> {
-    if !matches!(frame.kind, APPEND | SPILL) {
-        return None;
-    }
-    let append = Append::parse(frame.body)?;
-    let base = append.base_in(id)?;
-    let records = span.slice_ref(append.records);
-    (Records::new(&records).count() == append.count as usize).then_some((base, append.count, records))
+/// What a frame holds for a queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) base: u64,
+    pub(crate) count: u32,
+    pub(crate) encoding: Encoding,
+    pub(crate) bytes: Bytes,
+}
+
+/// What a frame holds for a queue, if it is whole.
+pub(crate) fn part_of(frame: &Frame<'_>, id: QueueId, span: &Bytes) -> Option<Part> {
+    let (encoding, base, count, bytes) = match frame.kind {
+        APPEND | SPILL => {
+            let append = Append::parse(frame.body)?;
+            (Encoding::Canonical, append.base_in(id)?, Some(append.count), append.records)
+        }
+        BATCH => {
+            let batches = Batches::parse(frame.body).filter(|b| b.queue == id)?;
+            (Encoding::Batches, batches.base, None, batches.bytes)
+        }
+        _ => return None,
+    };
+    let offsets = u32::try_from(encoding.offsets(bytes)?).ok()?;
+    (count.is_none_or(|count| count == offsets)).then(|| Part {
+        base,
+        count: offsets,
+        encoding,
+        bytes: span.slice_ref(bytes),
+    })
 }

@@ -58,26 +58,15 @@ impl Core {
         self.stats.spilled += count as u64;
     }
 
+    /// Takes a stream's chunks out of memory, those first that came first, until what is left is its tail.
     fn trim_stream_tail(&mut self, id: QueueId) {
-        let Some(queue) = self.queues.get(&id) else { return };
-        if queue.resident <= STREAM_TAIL_BYTES || !queue.durable {
-            return;
-        }
-        let resident: Vec<u64> = {
-            let first = queue.stream.first_number();
-            queue
-                .stream
-                .extents()
-                .enumerate()
-                .filter(|(_, e)| e.data.is_some() && e.stored)
-                .map(|(i, _)| first + i as u64)
-                .collect()
-        };
-        for number in resident {
-            if self.queues.get(&id).is_none_or(|q| q.resident <= STREAM_TAIL_BYTES) {
-                break;
+        while let Some(queue) =
+            self.queues.get_mut(&id).filter(|q| q.durable && q.resident > STREAM_TAIL_BYTES)
+        {
+            let Some(base) = queue.views_mut().in_memory.pop_front() else { return };
+            if let Some(number) = queue.stream.find(base) {
+                self.with_queue(id, |q, _| q.evict(number));
             }
-            self.with_queue(id, |q, _| q.evict(number));
         }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod fx;
 pub(crate) mod ids;
 pub(crate) mod load;
 pub(crate) mod memory;
+pub(crate) mod partitions;
 pub(crate) mod publish;
 pub(crate) mod pump;
 pub(crate) mod reclaim;
@@ -96,6 +97,8 @@ pub(crate) struct SessionState {
     pub(crate) holders: Vec<HolderId>,
     pub(crate) exclusive_queues: Vec<QueueId>,
     pub(crate) reply_addresses: Vec<Box<str>>,
+    /// Partitions of which it has asked to be told.
+    pub(crate) watches: Vec<QueueId>,
     pub(crate) info: crate::api::Connect,
     pub(crate) opened: Millis,
     pub(crate) channels: u32,
@@ -119,6 +122,9 @@ pub(crate) struct Core {
     pub(crate) sessions: FastMap<ConnectionId, SessionState>,
     pub(crate) replies: FastMap<Box<str>, ReplyAddress>,
     pub(crate) wheel: Wheel,
+    /// What is known of streams that are written and read by offset.
+    pub(crate) partitions: FastMap<QueueId, Box<partitions::Partition>>,
+    pub(crate) producer_ids: partitions::producers::ProducerIds,
     pub(crate) segments: SegmentUse,
     /// Bytes of records in memory, over all queues.
     pub(crate) resident: u64,
@@ -149,6 +155,8 @@ impl Core {
             sessions: FastMap::default(),
             replies: FastMap::default(),
             wheel: Wheel::new(now),
+            partitions: FastMap::default(),
+            producer_ids: partitions::producers::ProducerIds::default(),
             segments: SegmentUse::default(),
             resident: 0,
             alarms: Alarms::default(),
@@ -195,6 +203,7 @@ impl Core {
             }
             self.pump(fx, id);
             self.enforce_budget(fx, id);
+            self.wake_watchers(fx, id);
         }
         fx.write_settled();
         for entry in fx.timers.drain(..) {

@@ -11,6 +11,7 @@ use crate::api::{Delivery, Event, PublishBatch, PublishItem, Published};
 use crate::error::{Error, Result};
 use crate::journal::{APPEND, Append};
 use crate::queue::Chunk;
+use crate::queue::encoding::Encoding;
 use crate::queue::settings::Kind;
 use crate::routing::{Message, Outcome, Targets};
 use crate::wheel::Entry;
@@ -179,7 +180,9 @@ impl Core {
                 queue.reserved = base + count as u64 + RESERVE_STEP;
                 self.write_mark(fx, id);
             }
-            let chunk = Chunk { records: &records, count, data: Some(records.clone()), stored, volatile };
+            let data = Some(records.clone());
+            let encoding = Encoding::Canonical;
+            let chunk = Chunk { records: &records, count, encoding, data, stored, volatile };
             let mut timers = Vec::new();
             self.with_queue(id, |queue, segments| queue.append(base, chunk, segments, &mut timers));
             fx.timers.extend(timers.into_iter().map(|(at, what)| Entry { at, queue: id, what }));

@@ -5,14 +5,14 @@
 //! (streams), one that is more than half live stays where it is. The copy is made outside the core's lock; a `MOVED` record repoints the index.
 
 use anymq_log::{Class, SegmentStat};
-use anymq_types::record::record_len;
 use anymq_types::{Position, QueueId};
-use bytes::Bytes;
 
 use super::Core;
 use super::fx::Fx;
-use crate::journal::{APPEND, Append, MOVED, Moved, Piece};
+use super::load::Part;
+use crate::journal::{APPEND, Append, BATCH, Batches, MOVED, Moved, Piece};
 use crate::queue::Queue;
+use crate::queue::encoding::Encoding;
 use crate::queue::extent::Extent;
 use crate::queue::segments::SegmentUse;
 use crate::queue::settings::Kind;
@@ -131,7 +131,9 @@ impl Queue {
     /// Replaces what is at `start..end` by pieces elsewhere. False if it is no longer what it was.
     pub(crate) fn move_extents(&mut self, moved: &Moved, segments: &mut SegmentUse) -> bool {
         let first = self.stream.find(moved.start).and_then(|n| self.stream.extent(n));
-        let Some((volatile, time_s)) = first.map(|e| (e.volatile, e.time_s)) else { return false };
+        let Some((volatile, time_s, encoding)) = first.map(|e| (e.volatile, e.time_s, e.encoding)) else {
+            return false;
+        };
         let mut pieces: Vec<Extent> = Vec::with_capacity(moved.pieces.len());
         for piece in &moved.pieces {
             let end = piece.base + piece.count as u64;
@@ -147,6 +149,8 @@ impl Queue {
                 time_s,
                 stored: true,
                 volatile,
+                synced: true,
+                encoding,
                 data: None,
             });
         }
@@ -173,41 +177,43 @@ impl Queue {
     }
 }
 
-/// The surviving runs of an extent as frames to copy: base, count, body.
-pub(crate) fn pieces_of(survivor: &Survivor, parts: &[(u64, u32, Bytes)]) -> Vec<(u64, u32, Vec<u8>)> {
-    let mut pieces = Vec::new();
+/// Survivors as a frame to copy.
+pub(crate) struct Copy {
+    pub(crate) base: u64,
+    pub(crate) count: u32,
+    pub(crate) kind: u8,
+    pub(crate) body: Vec<u8>,
+}
+
+/// The surviving runs of an extent as frames to copy. Of batches none is split: a stream's messages are kept or go as a whole.
+pub(crate) fn pieces_of(survivor: &Survivor, parts: &[Part]) -> Vec<Copy> {
+    let mut copies = Vec::new();
     for &(start, end) in &survivor.live {
-        for (base, count, records) in parts {
-            let (from, to) = (start.max(*base), end.min(base + *count as u64));
+        for part in parts {
+            let part_end = part.base + u64::from(part.count);
+            let (from, to) = (start.max(part.base), end.min(part_end));
             if from >= to {
                 continue;
             }
-            let (mut at, mut begin, mut offset) = (0usize, 0usize, *base);
-            while offset < to {
-                let Some(len) = record_len(&records[at..]) else { break };
-                at += len;
-                offset += 1;
-                if offset <= from {
-                    begin = at;
-                }
-            }
             let mut body = Vec::new();
-            Append::write(
-                [(survivor.queue, from)].into_iter(),
-                (to - from) as u32,
-                &records[begin..at],
-                &mut body,
-            );
-            pieces.push((from, (to - from) as u32, body));
+            if part.encoding == Encoding::Batches {
+                Batches { queue: survivor.queue, base: part.base, bytes: &part.bytes }.write(&mut body);
+                copies.push(Copy { base: part.base, count: part.count, kind: BATCH, body });
+                continue;
+            }
+            let byte = |offset: u64| {
+                part.encoding.find(&part.bytes, offset - part.base).map(|(byte, _)| byte as usize)
+            };
+            let (begin, stop) = (byte(from).unwrap_or(0), byte(to).unwrap_or(part.bytes.len()));
+            let count = (to - from) as u32;
+            Append::write([(survivor.queue, from)].into_iter(), count, &part.bytes[begin..stop], &mut body);
+            copies.push(Copy { base: from, count, kind: APPEND, body });
         }
     }
-    pieces
+    copies
 }
 
 /// The journal record of a move.
 pub(crate) fn moved_record(survivor: &Survivor, pieces: Vec<Piece>) -> Moved {
     Moved { queue: survivor.queue, start: survivor.base, end: survivor.end, pieces }
 }
-
-/// The kind of frame survivors are copied as.
-pub(crate) const COPY_KIND: u8 = APPEND;

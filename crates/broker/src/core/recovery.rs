@@ -7,13 +7,14 @@ use anymq_types::{Millis, Position, QueueId};
 use super::Core;
 use super::snapshot;
 use crate::journal::{
-    self, APPEND, ATTEMPTS, Append, CATALOG, MARK, MOVED, Reader, SETTLE, SPILL, TRIM, read_pairs,
-    read_ranges,
+    self, APPEND, ATTEMPTS, Append, BATCH, CATALOG, MARK, MOVED, PRODUCER_IDS, Reader, SETTLE, SPILL, TRIM,
+    read_pairs, read_ranges,
 };
-use crate::queue::Queue;
+use crate::queue::encoding::Encoding;
 use crate::queue::extent::Extent;
 use crate::queue::segments::SegmentUse;
 use crate::queue::settings::Kind;
+use crate::queue::{Queue, time_s};
 use crate::wheel::{Entry, What};
 
 impl Replay for Core {
@@ -29,6 +30,8 @@ impl Replay for Core {
     fn replay(&mut self, frame: Frame<'_>) -> Result<(), ReplayError> {
         let parsed = match frame.kind {
             APPEND => self.replay_append(&frame),
+            BATCH => self.replay_batches(&frame),
+            PRODUCER_IDS => self.replay_producer_ids(frame.body),
             SETTLE => self.replay_settle(frame.body),
             CATALOG => {
                 let change = serde_json::from_slice(frame.body)
@@ -62,6 +65,9 @@ impl Core {
             return Some(self.replay_change(change).map_err(ReplayError));
         }
         let mut r = Reader::new(body);
+        if kind == snapshot::PRODUCER_IDS {
+            return self.replay_producer_ids(body).map(Ok);
+        }
         let queue = self.queues.get_mut(&QueueId(r.varint()?))?;
         match kind {
             snapshot::QUEUE => {
@@ -71,7 +77,12 @@ impl Core {
                 queue.reserved = r.varint()?;
                 queue.ready_bytes = r.varint()?;
             }
-            snapshot::EXTENTS => restore_extents(queue, &mut r)?,
+            snapshot::EXTENTS => restore_extents(queue, Encoding::Canonical, &mut r)?,
+            snapshot::BATCH_EXTENTS => restore_extents(queue, Encoding::Batches, &mut r)?,
+            snapshot::PRODUCERS => {
+                let id = queue.id;
+                self.partition(id).producers.restore(&mut r)?;
+            }
             snapshot::SETTLED | snapshot::URGENT => {
                 let ranges = read_ranges(&mut r)?;
                 if ranges.last().is_some_and(|&(_, end)| end > queue.restored_next) {
@@ -131,7 +142,6 @@ impl Core {
                 continue;
             }
             queue.skip_to(base);
-            let time_s = Record::parse(append.records).map_or(0, |r| (r.timestamp.0 / 1000) as u32);
             let extent = Extent {
                 base,
                 at: frame.at,
@@ -139,9 +149,11 @@ impl Core {
                 live: append.count,
                 span,
                 own: span,
-                time_s,
+                time_s: time_s(Encoding::Canonical, append.records),
                 stored: true,
                 volatile: false,
+                synced: true,
+                encoding: Encoding::Canonical,
                 data: None,
             };
             queue.stream.push(extent);
@@ -296,7 +308,7 @@ impl Queue {
     }
 
     /// After a snapshot, before anything else: counts what is live, and goes on at the offset that was next.
-    fn restore_next(&mut self, segments: &mut SegmentUse) {
+    pub(crate) fn restore_next(&mut self, segments: &mut SegmentUse) {
         let next = std::mem::take(&mut self.restored_next);
         if next == 0 {
             return;
@@ -350,7 +362,7 @@ impl Queue {
     }
 }
 
-fn restore_extents(queue: &mut Queue, r: &mut Reader<'_>) -> Option<()> {
+fn restore_extents(queue: &mut Queue, encoding: Encoding, r: &mut Reader<'_>) -> Option<()> {
     for _ in 0..r.varint()? {
         let (base, count) = (r.varint()?, u32::try_from(r.varint()?).ok()?);
         let at = Position::new(u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
@@ -371,6 +383,8 @@ fn restore_extents(queue: &mut Queue, r: &mut Reader<'_>) -> Option<()> {
             time_s,
             stored: true,
             volatile: false,
+            synced: true,
+            encoding,
             data: None,
         };
         queue.restore_extent(extent);

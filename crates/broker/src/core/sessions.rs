@@ -21,6 +21,7 @@ impl Core {
             state.reply_addresses.iter().for_each(|suffix| {
                 self.replies.remove(suffix);
             });
+            self.unwatch(&state.outbox, &state.watches);
         }
         self.stats.connections_closed += 1;
         self.stats.channels_closed += channels as u64;

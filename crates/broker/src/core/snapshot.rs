@@ -6,8 +6,10 @@
 use anymq_types::QueueId;
 
 use super::Core;
+use super::partitions::producers::write_producers;
 use crate::journal::{put_varint, write_pairs, write_ranges};
 use crate::queue::Queue;
+use crate::queue::encoding::Encoding;
 use crate::queue::ranges::RangeSet;
 use crate::queue::views::Groups;
 use crate::routing::FastMap;
@@ -33,6 +35,12 @@ pub(crate) const DEDUP: u8 = 8;
 pub(crate) const URGENT: u8 = 9;
 /// `queue, (priority, offset)*`.
 pub(crate) const PRIORITIES: u8 = 10;
+/// As [`EXTENTS`], of record batches.
+pub(crate) const BATCH_EXTENTS: u8 = 11;
+/// `queue, (producer, epoch, batches, (first sequence, last sequence, base offset)*)*`.
+pub(crate) const PRODUCERS: u8 = 12;
+/// `next`: producer ids below may have been given out.
+pub(crate) const PRODUCER_IDS: u8 = 13;
 
 /// A chunk is handed on when it has this many bytes.
 const CHUNK_BYTES: usize = 48 << 10;
@@ -89,12 +97,20 @@ impl Core {
             let json = serde_json::to_vec(&change).expect("a change is plain data");
             out.item(CATALOG, |o| o.extend_from_slice(&json));
         }
+        if self.producer_ids.reserved > 0 {
+            out.item(PRODUCER_IDS, |o| put_varint(o, self.producer_ids.reserved));
+        }
         let mut ids: Vec<QueueId> = self.queues.values().filter(|q| q.durable).map(|q| q.id).collect();
         ids.sort_unstable();
         let timers = self.durable_timers();
         for id in ids {
             if let Some(queue) = self.queues.get(&id) {
                 snapshot_queue(queue, &mut out);
+            }
+            if let Some(partition) = self.partitions.get(&id) {
+                for part in partition.producers.entries().chunks(ITEM_ENTRIES) {
+                    out.item(PRODUCERS, |o| write_producers(id, part, o));
+                }
             }
             if let Some((expire, due)) = timers.get(&id) {
                 write_timers(&mut out, id, 0, expire);
@@ -153,8 +169,13 @@ fn snapshot_queue(queue: &Queue, out: &mut Chunks) {
             put_varint(o, value);
         }
     });
-    for part in lasting.chunks(ITEM_ENTRIES) {
-        out.item(EXTENTS, |o| {
+    let alike = lasting.chunk_by(|a, b| a.encoding == b.encoding);
+    for part in alike.flat_map(|extents| extents.chunks(ITEM_ENTRIES)) {
+        let kind = match part[0].encoding {
+            Encoding::Canonical => EXTENTS,
+            Encoding::Batches => BATCH_EXTENTS,
+        };
+        out.item(kind, |o| {
             put_varint(o, id);
             put_varint(o, part.len() as u64);
             for e in part {

@@ -14,12 +14,15 @@ use super::stats::Way;
 use crate::api::{Delivery, Event, HolderId, Settled, Subscribe};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
+use crate::queue::encoding::Encoding;
 use crate::queue::extent::Place;
 use crate::queue::settings::Kind;
 use crate::wheel::{Entry, What};
 
 /// Most messages handed to a stream consumer in one run.
 const RUN_MAX: u32 = 256;
+/// Bytes of records made of a batch after which a run ends.
+const RUN_BYTES_MAX: usize = 1 << 20;
 
 /// A consumer's place in a stream.
 #[derive(Debug)]
@@ -37,14 +40,14 @@ pub(crate) struct StreamCursor {
 impl StreamCursor {
     pub(crate) fn new(queue: &Queue, args: &ConsumerArgs, now: Millis) -> Self {
         let (offset, since) = match args.stream_offset.unwrap_or_default() {
-            StreamOffset::First => (queue.stream.first(), None),
+            StreamOffset::First => (queue.log_start(), None),
             StreamOffset::Last => {
                 (queue.stream.extents().next_back().map_or(queue.stream.next, |e| e.base), None)
             }
             StreamOffset::Next => (queue.stream.next, None),
-            StreamOffset::Offset(offset) => (offset.max(queue.stream.first()), None),
-            StreamOffset::Timestamp(at) => (queue.stream.first(), Some(at)),
-            StreamOffset::Age(ms) => (queue.stream.first(), Some(Millis(now.0.saturating_sub(ms)))),
+            StreamOffset::Offset(offset) => (offset.max(queue.log_start()), None),
+            StreamOffset::Timestamp(at) => (queue.log_start(), Some(at)),
+            StreamOffset::Age(ms) => (queue.log_start(), Some(Millis(now.0.saturating_sub(ms)))),
         };
         StreamCursor {
             place: Place::at(offset),
@@ -226,16 +229,21 @@ impl Core {
             keep_from = extent.end();
         }
         if keep_from > queue.stream.first() {
-            use crate::journal::{TRIM, put_varint};
-            if queue.durable {
-                fx.frame(TRIM, |out| {
-                    put_varint(out, id.0);
-                    put_varint(out, keep_from);
-                });
-            }
-            self.with_queue(id, |queue, segments| queue.trim(keep_from, segments));
+            self.trim(fx, id, keep_from);
         }
         self.watch_age(fx, id);
+    }
+
+    /// Lets everything before an offset go.
+    pub(crate) fn trim(&mut self, fx: &mut Fx<'_>, id: QueueId, keep_from: u64) {
+        use crate::journal::{TRIM, put_varint};
+        if self.queues.get(&id).is_some_and(|queue| queue.durable) {
+            fx.frame(TRIM, |out| {
+                put_varint(out, id.0);
+                put_varint(out, keep_from);
+            });
+        }
+        self.with_queue(id, |queue, segments| queue.trim(keep_from, segments));
     }
 
     /// Has a stream with a maximum age looked at when its oldest chunk reaches it.
@@ -261,8 +269,14 @@ fn next_run(queue: &Queue, cursor: &mut StreamCursor, max: u32) -> Next {
             continue;
         }
         let Some((data, byte)) = queue.stream.rest_at(&cursor.place) else { return Next::Load(number) };
-        let left = extent.end() - cursor.place.offset;
         let rest = &data[byte as usize..];
+        if extent.encoding == Encoding::Batches {
+            match run_of_batch(queue, rest, cursor, max) {
+                Some(run) => return run,
+                None => continue,
+            }
+        }
+        let left = extent.end() - cursor.place.offset;
         let (mut count, mut bytes, mut skipped) = (0u32, 0usize, 0usize);
         for r in Records::new(rest).take((left as usize).min(max as usize)) {
             if !cursor.takes(&r) {
@@ -285,4 +299,44 @@ fn next_run(queue: &Queue, cursor: &mut StreamCursor, max: u32) -> Next {
         cursor.place.step(count as u64, bytes as u32);
         return Next::Run { first, count, records };
     }
+}
+
+/// The next messages of the batch at the cursor, as records; `None` if it has none that the consumer takes: the cursor is behind it then.
+fn run_of_batch(queue: &Queue, batches: &[u8], cursor: &mut StreamCursor, max: u32) -> Option<Next> {
+    let Some((size, offsets)) = Encoding::Batches.unit(batches) else {
+        cursor.place = Place::at(cursor.place.offset + 1);
+        return None;
+    };
+    let batch = &batches[..size];
+    let base = anymq_batch::BatchHeader::parse(batch).map_or(0, |h| h.base_offset.cast_unsigned());
+    let (from, end) = (cursor.place.offset, base + offsets);
+    let (mut first, mut count, mut records) = (from, 0u32, Vec::new());
+    let read = crate::mapping::each_message(batch, &queue.name, Millis(0), |offset, write| {
+        if offset < from {
+            return true;
+        }
+        let start = records.len();
+        write(&mut records);
+        let wanted = Record::parse(&records[start..]).is_some_and(|r| cursor.takes(&r));
+        if !wanted || count > 0 && offset != first + u64::from(count) {
+            records.truncate(start);
+            return count == 0;
+        }
+        first = if count == 0 { offset } else { first };
+        count += 1;
+        count < max && records.len() < RUN_BYTES_MAX
+    });
+    if let Err(fault) = read {
+        tracing::error!(queue = %queue.name, offset = base, %fault, "a batch could not be read and is skipped");
+    }
+    if count == 0 {
+        cursor.place = Place::at(end);
+        return None;
+    }
+    cursor.since = None;
+    match first + u64::from(count) {
+        next if next >= end => cursor.place = Place::at(end),
+        next => cursor.place.step(next - from, 0),
+    }
+    Some(Next::Run { first, count, records: records.into() })
 }

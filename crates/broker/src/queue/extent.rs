@@ -11,13 +11,15 @@
 use std::collections::VecDeque;
 
 use anymq_types::Position;
-use anymq_types::record::record_len;
 use bytes::Bytes;
+
+use super::encoding::Encoding;
 
 /// Most messages one merged extent stands for.
 const MERGED_MESSAGES_MAX: u32 = 4_096;
-/// Most journal bytes one merged extent spans.
+/// Most journal bytes one merged extent spans: of records, which are walked one by one, and of batches.
 const MERGED_SPAN_MAX: u32 = 64 << 10;
+const MERGED_BATCHES_SPAN_MAX: u32 = 1 << 20;
 /// A merged extent holds at least one byte of its own in this many it spans.
 const MERGED_SPARSE_MAX: u64 = 4;
 
@@ -42,6 +44,10 @@ pub(crate) struct Extent {
     pub(crate) stored: bool,
     /// Whether it is gone after a restart, stored or not.
     pub(crate) volatile: bool,
+    /// Known to be on disk, whatever the journal's end says: it was replayed, or copied there.
+    pub(crate) synced: bool,
+    /// How its messages are stored.
+    pub(crate) encoding: Encoding,
     /// Its records, if they are in memory.
     pub(crate) data: Option<Bytes>,
 }
@@ -62,17 +68,22 @@ impl Extent {
             return self.end() == next.base && self.count.checked_add(next.count).is_some();
         }
         let span = next.at.0.wrapping_sub(self.at.0).wrapping_add(next.span as u64);
+        let (span_max, count_max) = match self.encoding {
+            Encoding::Canonical => (MERGED_SPAN_MAX, MERGED_MESSAGES_MAX),
+            Encoding::Batches => (MERGED_BATCHES_SPAN_MAX, u32::MAX),
+        };
         self.stored
             && next.stored
             && self.data.is_none()
             && next.data.is_none()
             && self.volatile == next.volatile
+            && self.encoding == next.encoding
             && self.end() == next.base
             && self.at.segment() == next.at.segment()
             && self.at < next.at
-            && span <= MERGED_SPAN_MAX as u64
+            && span <= span_max as u64
             && (self.own as u64 + next.own as u64) * MERGED_SPARSE_MAX >= span
-            && self.count + next.count <= MERGED_MESSAGES_MAX
+            && self.count.checked_add(next.count).is_some_and(|count| count <= count_max)
             // Fully settled history and live messages stay apart, so that history can go by itself.
             && (self.live == 0) == (next.live == 0)
     }
@@ -88,6 +99,7 @@ impl Extent {
         self.own += next.own;
         self.count += next.count;
         self.live += next.live;
+        self.synced &= next.synced;
     }
 }
 
@@ -239,15 +251,11 @@ impl Stream {
         Some((extent.data.as_ref()?, place.byte))
     }
 
-    /// The byte of `offset` in its extent's data; the data must be there.
+    /// The byte in its extent's data at which the record `offset` begins, or the batch that holds it; the data must be there.
     pub(crate) fn byte_of(&self, number: u64, offset: u64) -> Option<u32> {
         let extent = self.extent(number)?;
         let data = extent.data.as_ref()?;
-        let mut byte = 0usize;
-        for _ in extent.base..offset {
-            byte += record_len(&data[byte..])?;
-        }
-        Some(byte as u32)
+        Some(extent.encoding.find(data, offset - extent.base)?.0)
     }
 
     /// Removes the first extent.
@@ -317,88 +325,4 @@ impl Stream {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stored(base: u64, count: u32, at: u32, span: u32) -> Extent {
-        let at = Position::new(1, at);
-        Extent {
-            base,
-            at,
-            count,
-            live: count,
-            span,
-            own: span,
-            time_s: 0,
-            stored: true,
-            volatile: false,
-            data: None,
-        }
-    }
-
-    #[test]
-    fn offsets_are_found_over_gaps_and_after_removals() {
-        let mut stream = Stream::default();
-        for (base, count) in [(0, 3), (3, 1), (10, 5)] {
-            stream.push(stored(base, count, base as u32 * 100 + 1, 50));
-        }
-        assert_eq!(stream.next, 15);
-        let found: Vec<_> = [0, 2, 3, 5, 10, 14, 15].map(|o| stream.find(o)).into();
-        assert_eq!(found, [Some(0), Some(0), Some(1), None, Some(2), Some(2), None]);
-        stream.pop_front();
-        assert_eq!((stream.find(0), stream.find(3), stream.number_of(5)), (None, Some(1), 2));
-    }
-
-    #[test]
-    #[should_panic(expected = "was given out before")]
-    fn an_offset_is_never_given_out_twice() {
-        let mut stream = Stream::default();
-        stream.push(stored(5, 2, 0, 10));
-        stream.push(stored(6, 1, 20, 10));
-    }
-
-    #[test]
-    fn close_neighbours_merge_and_places_find_their_way() {
-        let mut stream = Stream::default();
-        let mut place = Place::at(0);
-        for i in 0..100u64 {
-            stream.push(stored(i, 1, i as u32 * 120, 100));
-            if i == 57 {
-                place = Place::at(57);
-                assert!(stream.settle_place(&mut place).is_some());
-            }
-            stream.merge_back(stream.end_number() - 1);
-        }
-        assert_eq!(stream.extents().len(), 1);
-        let merged = stream.extents().next().expect("there");
-        assert_eq!((merged.base, merged.count, merged.live, merged.own), (0, 100, 100, 10_000));
-        assert_eq!(merged.span, 99 * 120 + 100);
-        let number = stream.settle_place(&mut place).expect("found again");
-        assert_eq!((stream.extent(number).expect("there").base, place.offset), (0, 57));
-    }
-
-    #[test]
-    fn sparse_or_distant_neighbours_stay_apart() {
-        let mut stream = Stream::default();
-        stream.push(stored(0, 1, 0, 100));
-        stream.push(stored(1, 1, 1_000, 100));
-        stream.push(stored(2, 1, 2_000, 100));
-        stream.merge_back(2);
-        assert_eq!(stream.extents().len(), 3, "200 bytes in 1100 are too sparse");
-    }
-
-    #[test]
-    fn history_and_live_messages_stay_apart() {
-        let mut stream = Stream::default();
-        for i in 0..4u64 {
-            stream.push(Extent { live: u32::from(i > 1), ..stored(i, 1, i as u32 * 100, 100) });
-        }
-        for number in (1..4).rev() {
-            stream.merge_back(number);
-        }
-        assert_eq!(
-            stream.extents().map(|e| (e.base, e.count, e.live)).collect::<Vec<_>>(),
-            [(0, 2, 0), (2, 2, 2)]
-        );
-    }
-}
+mod tests;

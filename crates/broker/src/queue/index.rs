@@ -27,6 +27,12 @@ impl Queue {
         }
     }
 
+    /// Counts batches, which have nothing to be indexed by: they are in streams only.
+    pub(crate) fn count_batches(&mut self, offsets: u32, bytes: usize) {
+        self.ready += u64::from(offsets);
+        self.ready_bytes += bytes as u64;
+    }
+
     fn index_special(&mut self, offset: u64, record: &Record<'_>, timers: &mut Vec<Appointment>) {
         if let Some(at) = record.expires {
             timers.push((at, crate::wheel::What::Expire(offset)));

@@ -10,8 +10,10 @@
 //! ```
 
 mod age;
+mod chunk;
 pub(crate) mod consumers;
 mod delay;
+pub(crate) mod encoding;
 pub(crate) mod extent;
 mod index;
 pub(crate) mod lease;
@@ -29,11 +31,13 @@ pub(crate) mod views;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use anymq_types::record::{self, Record, Records};
+use anymq_types::record::{self, Record};
 use anymq_types::{Millis, Position, QueueId, VhostId};
 use bytes::Bytes;
 
+pub(crate) use self::chunk::{Chunk, time_s};
 use self::consumers::Consumers;
+use self::encoding::Encoding;
 use self::extent::{Extent, Place, Stream};
 use self::lease::Lease;
 use self::priorities::Priorities;
@@ -73,6 +77,8 @@ pub(crate) struct Views {
     pub(crate) attempts: BTreeMap<u64, u32>,
     /// Fetches that wait for the disk only, not for a message.
     pub(crate) hasty: Vec<anymq_types::ConsumerId>,
+    /// First offsets of a stream's chunks that came into memory, the oldest first: they leave it in this order.
+    pub(crate) in_memory: VecDeque<u64>,
     /// Messages to dead-letter or drop once their record has been read, their priority level, and why.
     pub(crate) dying: Vec<(u64, u8, crate::core::deadletter::Reason)>,
 }
@@ -143,24 +149,6 @@ pub(crate) struct Queue {
     pub(crate) used: Millis,
     /// Head expiry is on the wheel for this moment; 0: it is not.
     pub(crate) head_timer: Millis,
-}
-
-/// A chunk on its way into a queue.
-pub(crate) struct Chunk<'a> {
-    pub(crate) records: &'a [u8],
-    pub(crate) count: u32,
-    /// The records as shared bytes, if they shall stay in memory.
-    pub(crate) data: Option<Bytes>,
-    /// Where the journal has it, and the frame's length.
-    pub(crate) stored: Option<(Position, u32)>,
-    pub(crate) volatile: bool,
-}
-
-impl Chunk<'_> {
-    /// When its last message was published: one batch has one time.
-    fn time_s(&self) -> u32 {
-        Record::parse(self.records).map_or(0, |r| (r.timestamp.0 / 1000) as u32)
-    }
 }
 
 /// Something to put on the wheel.
@@ -272,6 +260,9 @@ impl Queue {
         if let Some(data) = &chunk.data {
             self.resident += data.len() as u64;
         }
+        if self.kind == Kind::Stream {
+            self.views_mut().in_memory.push_back(base);
+        }
         self.skip_to(base);
         self.stream.push(Extent {
             base,
@@ -283,10 +274,15 @@ impl Queue {
             time_s: chunk.time_s(),
             stored: chunk.stored.is_some(),
             volatile: chunk.volatile,
+            synced: false,
+            encoding: chunk.encoding,
             data: chunk.data,
         });
         self.counters.published += chunk.count as u64;
-        self.index(base, chunk.records, timers);
+        match chunk.encoding {
+            Encoding::Canonical => self.index(base, chunk.records, timers),
+            Encoding::Batches => self.count_batches(chunk.count, chunk.records.len()),
+        }
     }
 
     /// Offsets between the last record and `base` were used by messages that are gone: they count as settled.
@@ -365,12 +361,15 @@ impl Queue {
         let Some(extent) = self.stream.extent_mut(number) else { return false };
         if extent.base != base
             || extent.data.is_some()
-            || Records::new(&data).count() != extent.count as usize
+            || extent.encoding.offsets(&data) != Some(extent.count as u64)
         {
             return false;
         }
         self.resident += data.len() as u64;
         extent.data = Some(data);
+        if self.kind == Kind::Stream {
+            self.views_mut().in_memory.push_back(base);
+        }
         true
     }
 

@@ -49,6 +49,7 @@ impl Bench {
         let chunk = Chunk {
             records: &records,
             count: messages.len() as u32,
+            encoding: super::encoding::Encoding::Canonical,
             data: Some(records.clone()),
             stored,
             volatile: false,

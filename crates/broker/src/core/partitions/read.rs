@@ -1,0 +1,315 @@
+//! Reading by offset: what is in memory is given at once, what is on disk is asked for.
+
+use anymq_auth::Action;
+use anymq_log::{Log, ReadError};
+use anymq_types::{ConnectionId, Position, QueueId};
+use bytes::Bytes;
+
+use super::super::Core;
+use super::super::fx::Fx;
+use super::super::load::{Part, part_of};
+use super::super::reclaim::Survivor;
+use super::Refused;
+use crate::error::{Error, Result};
+use crate::queue::Queue;
+use crate::queue::extent::Extent;
+use crate::queue::settings::Kind;
+use crate::topics::{Cold, Found, OffsetFound, OffsetOf, Read, ReadOut, Run};
+
+/// Journal bytes read at once where a client asks for less.
+const COLD_BYTES_MIN: u32 = 64 << 10;
+/// Chunks are read together while at least one byte in this many is theirs.
+const COLD_SPARSE_MAX: u64 = 4;
+/// Most bytes of the chunk given for a look at timestamps.
+const CHUNK_BYTES_MAX: u32 = u32::MAX;
+
+impl Core {
+    /// Reads partitions, in order; with `wake_below`, the session is woken when there is more, if all found is less than that.
+    pub(crate) fn read(
+        &mut self,
+        session: ConnectionId,
+        committed: Position,
+        reads: &[Read],
+        wake_below: Option<u64>,
+    ) -> Vec<ReadOut> {
+        let mut bytes = 0u64;
+        let mut whole = true;
+        let mut found = Vec::with_capacity(reads.len());
+        for read in reads {
+            let out = self.read_one(session, committed, read, bytes == 0);
+            match &out.found {
+                Found::Runs(runs) => bytes += runs.iter().map(|run| run.bytes.len() as u64).sum::<u64>(),
+                _ => whole = false,
+            }
+            found.push(out);
+        }
+        if wake_below.is_some_and(|least| whole && bytes < least) {
+            reads.iter().for_each(|read| self.watch(session, read.partition));
+        }
+        found
+    }
+
+    fn read_one(&mut self, session: ConnectionId, committed: Position, read: &Read, first: bool) -> ReadOut {
+        let mut out = ReadOut {
+            start: 0,
+            high_watermark: 0,
+            last_stable: 0,
+            aborted: Vec::new(),
+            found: Found::NoPartition,
+        };
+        if let Err(refused) = self.may_use(session, read.partition, Action::Read) {
+            out.found = match refused {
+                Refused::NoPartition => Found::NoPartition,
+                Refused::Forbidden => Found::Forbidden,
+            };
+            return out;
+        }
+        let high = self.high_watermark(read.partition, committed);
+        let Some(queue) = self.queues.get(&read.partition) else { return out };
+        out.start = queue.log_start();
+        out.high_watermark = high.max(out.start);
+        out.last_stable = out.high_watermark;
+        out.found = if read.offset < out.start || read.offset > queue.stream.next {
+            Found::OutOfRange
+        } else {
+            let least_one = read.at_least_one && first;
+            queue.find_runs(read.offset, out.high_watermark, read.max_bytes, least_one)
+        };
+        out
+    }
+
+    /// An offset by what it is asked for.
+    pub(crate) fn offset_of(
+        &mut self,
+        session: ConnectionId,
+        committed: Position,
+        id: QueueId,
+        of: OffsetOf,
+    ) -> Result<OffsetFound> {
+        self.may_use(session, id, Action::Read).map_err(|refused| match refused {
+            Refused::NoPartition => Error::not_found("no such partition"),
+            Refused::Forbidden => Error::forbidden("reading the topic is not allowed"),
+        })?;
+        let high = self.high_watermark(id, committed);
+        let queue = self.queues.get(&id).ok_or_else(|| Error::not_found("no such partition"))?;
+        let start = queue.log_start();
+        Ok(match of {
+            OffsetOf::First => OffsetFound::Offset(start),
+            OffsetOf::Next { .. } => OffsetFound::Offset(high.max(start)),
+            OffsetOf::Since { at, from } => {
+                queue.chunk_where(from.max(start), high, |e| (u64::from(e.time_s) + 1) * 1000 > at.0)
+            }
+            OffsetOf::Latest { from } => {
+                let live = queue.stream.extents().filter(|e| e.end() > start && e.base < high);
+                let latest = live.map(|e| e.time_s).max();
+                queue.chunk_where(from.max(start), high, |e| Some(e.time_s) == latest)
+            }
+        })
+    }
+
+    /// Everything before an offset goes; the first that is kept.
+    pub(crate) fn delete_records(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        committed: Position,
+        id: QueueId,
+        before: Option<u64>,
+    ) -> Result<u64> {
+        self.may_use(session, id, Action::Configure).map_err(|refused| match refused {
+            Refused::NoPartition => Error::not_found("no such partition"),
+            Refused::Forbidden => Error::forbidden("deleting from the topic is not allowed"),
+        })?;
+        let high = self.high_watermark(id, committed);
+        let queue = self.queues.get(&id).ok_or_else(|| Error::not_found("no such partition"))?;
+        if queue.kind != Kind::Stream {
+            return Err(Error::not_allowed(format!(
+                "'{}' is a queue and not a stream: purge it",
+                queue.name
+            )));
+        }
+        let before = before.unwrap_or(high);
+        if before > high {
+            return Err(Error::invalid(format!("offset {before} is after the high watermark {high}")));
+        }
+        if before > queue.log_start() {
+            self.trim(fx, id, before);
+        }
+        Ok(self.queues.get(&id).map_or(before, |queue| queue.log_start()))
+    }
+
+    /// What was read for [`Cold`] did not verify: damaged messages are given up, unless they are somewhere else by now.
+    pub(crate) fn check_cold(&mut self, fx: &mut Fx<'_>, log: &Log, cold: &Cold, span: &Bytes) {
+        let Some(queue) = self.queues.get(&cold.partition) else { return };
+        let extents = queue.stream.extents().filter(|e| {
+            e.stored
+                && e.at.segment() == cold.at.segment()
+                && e.at >= cold.at
+                && e.at.0 < cold.at.0 + u64::from(cold.bytes)
+        });
+        let survivors: Vec<Survivor> = extents.filter(|e| e.live > 0).map(|e| queue.survivor(e)).collect();
+        for survivor in survivors {
+            let from = (survivor.at.0 - cold.at.0) as usize;
+            // Nothing at all, if it could not be read.
+            let bytes =
+                span.get(from..from + survivor.span as usize).map(|b| span.slice_ref(b)).unwrap_or_default();
+            let whole = log
+                .frames(survivor.at, &bytes)
+                .filter_map(|frame| part_of(&frame.ok()?, survivor.queue, &bytes));
+            let offsets: u64 = whole.map(|part| u64::from(part.count)).sum();
+            if offsets < survivor.end - survivor.base {
+                self.isolate_survivor(fx, log, &survivor, &bytes);
+            }
+        }
+    }
+}
+
+impl Queue {
+    /// Runs from the record or batch that holds `offset`, none beyond `limit`.
+    fn find_runs(&self, offset: u64, limit: u64, max_bytes: u32, at_least_one: bool) -> Found {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut left = u64::from(max_bytes);
+        let mut at = offset;
+        let mut number = self.stream.number_of(offset);
+        while let Some(extent) = self.stream.extent(number).filter(|e| e.base < limit) {
+            number += 1;
+            if self.is_gone(extent) {
+                continue;
+            }
+            let Some(data) = &extent.data else {
+                if runs.is_empty() && extent.stored {
+                    return Found::Cold(self.cold(number - 1, at.max(extent.base), limit, max_bytes));
+                }
+                break;
+            };
+            let first = at_least_one && runs.is_empty();
+            let (run, whole) = cut(extent, data, at.max(extent.base), limit, left, first);
+            let Some(run) = run else { break };
+            left = left.saturating_sub(run.bytes.len() as u64);
+            at = run.end;
+            runs.push(run);
+            if !whole || left == 0 {
+                break;
+            }
+        }
+        Found::Runs(runs)
+    }
+
+    /// Whether an extent has nothing to give: its messages were damaged, or lived in memory only.
+    fn is_gone(&self, extent: &Extent) -> bool {
+        let given_up = self.kind == Kind::Stream && extent.live == 0;
+        given_up || extent.data.is_none() && !extent.stored
+    }
+
+    /// The span that extent `number` begins, with as many after it as lie close by and are asked for.
+    fn cold(&self, number: u64, offset: u64, limit: u64, max_bytes: u32) -> Cold {
+        let first = self.stream.extent(number).expect("the caller has it");
+        let (at, mut end, mut own) = (first.at, first.at.0 + u64::from(first.span), u64::from(first.own));
+        let most = u64::from(max_bytes.max(COLD_BYTES_MIN));
+        let mut next = number + 1;
+        while let Some(e) = self.stream.extent(next).filter(|e| e.base < limit) {
+            let reach = (e.at.0 + u64::from(e.span)).saturating_sub(at.0);
+            let near = e.stored && e.at.segment() == at.segment() && e.at.0 >= end && reach <= most;
+            if !near || e.data.is_some() || (own + u64::from(e.own)) * COLD_SPARSE_MAX < reach {
+                break;
+            }
+            own += u64::from(e.own);
+            end = e.at.0 + u64::from(e.span);
+            next += 1;
+        }
+        Cold { partition: self.id, offset, limit, at, bytes: (end - at.0) as u32 }
+    }
+
+    /// The first chunk from an offset on of which `wanted` says so.
+    fn chunk_where(&self, from: u64, limit: u64, wanted: impl Fn(&Extent) -> bool) -> OffsetFound {
+        let mut number = self.stream.number_of(from);
+        while let Some(extent) = self.stream.extent(number).filter(|e| e.base < limit) {
+            if wanted(extent) && !self.is_gone(extent) {
+                let offset = from.max(extent.base);
+                return match &extent.data {
+                    Some(data) => cut(extent, data, offset, limit, u64::from(CHUNK_BYTES_MAX), true)
+                        .0
+                        .map_or(OffsetFound::Nothing, OffsetFound::In),
+                    None => OffsetFound::Cold(self.cold(number, offset, extent.end().min(limit), 0)),
+                };
+            }
+            number += 1;
+        }
+        OffsetFound::Nothing
+    }
+
+    fn survivor(&self, extent: &Extent) -> Survivor {
+        Survivor {
+            queue: self.id,
+            class: anymq_log::Class::Stream(self.id.0),
+            base: extent.base,
+            end: extent.end(),
+            at: extent.at,
+            span: extent.span,
+            live: self.unsettled_in(extent.base, extent.end()),
+        }
+    }
+}
+
+/// What of an extent's data is asked for, and whether that is all of it.
+fn cut(
+    extent: &Extent,
+    data: &Bytes,
+    offset: u64,
+    limit: u64,
+    max: u64,
+    at_least_one: bool,
+) -> (Option<Run>, bool) {
+    let Some((begin, ahead)) = extent.encoding.find(data, offset - extent.base) else { return (None, false) };
+    let begin = begin as usize;
+    let base = extent.base + ahead;
+    let (mut end, mut bytes, mut whole) = (base, 0usize, true);
+    for (unit, offsets) in extent.encoding.units(&data[begin..]) {
+        let fits = (bytes + unit) as u64 <= max || at_least_one && bytes == 0;
+        if !fits || end + offsets > limit {
+            whole = false;
+            break;
+        }
+        bytes += unit;
+        end += offsets;
+    }
+    if bytes == 0 {
+        return (None, whole);
+    }
+    let run = Run { encoding: extent.encoding, base, end, bytes: data.slice(begin..begin + bytes) };
+    (Some(run), whole)
+}
+
+/// What a span read for [`Cold`] holds of it; `None` if it begins with something else.
+pub(crate) fn runs_in(
+    log: &Log,
+    cold: &Cold,
+    span: &std::result::Result<Bytes, ReadError>,
+) -> Option<Vec<Run>> {
+    let span = span.as_ref().ok()?;
+    let frames = log.frames(cold.at, span).filter_map(std::result::Result::ok);
+    let mut runs: Vec<Run> = Vec::new();
+    for part in frames.filter_map(|frame| part_of(&frame, cold.partition, span)) {
+        let end = part.base + u64::from(part.count);
+        if end <= cold.offset || part.base >= cold.limit || end > cold.limit {
+            continue;
+        }
+        // What follows a hole is read by itself.
+        if runs.last().is_some_and(|last| last.end != part.base) {
+            break;
+        }
+        runs.push(run_of(part, if runs.is_empty() { cold.offset } else { 0 })?);
+    }
+    let right = runs.first().is_some_and(|run| run.base <= cold.offset);
+    right.then_some(runs)
+}
+
+fn run_of(part: Part, from: u64) -> Option<Run> {
+    let (byte, ahead) = part.encoding.find(&part.bytes, from.saturating_sub(part.base))?;
+    Some(Run {
+        encoding: part.encoding,
+        base: part.base + ahead,
+        end: part.base + u64::from(part.count),
+        bytes: part.bytes.slice(byte as usize..),
+    })
+}

@@ -1,0 +1,153 @@
+//! Batches on their way into partitions.
+
+use anymq_auth::Action;
+use anymq_log::Frame;
+use anymq_types::{ConnectionId, QueueId};
+use bytes::Bytes;
+
+use super::super::Core;
+use super::super::fx::Fx;
+use super::Refused;
+use super::producers::IDS_AT_ONCE;
+use crate::journal::{BATCH, Batches, PRODUCER_IDS, Reader, put_varint};
+use crate::queue::Chunk;
+use crate::queue::encoding::Encoding;
+use crate::queue::extent::Extent;
+use crate::queue::settings::Kind;
+use crate::topics::{Write, WriteFault, Wrote};
+
+/// Epoch of the leader: there has been no other.
+const LEADER_EPOCH: i32 = 0;
+
+impl Core {
+    /// Stores batches, each by itself, all in one journal group.
+    pub(crate) fn write(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        writes: Vec<Write>,
+    ) -> Vec<Result<Wrote, WriteFault>> {
+        writes.into_iter().map(|write| self.write_one(fx, session, write)).collect()
+    }
+
+    fn write_one(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        write: Write,
+    ) -> Result<Wrote, WriteFault> {
+        let Write { partition: id, header, mut batch } = write;
+        self.may_use(session, id, Action::Write).map_err(|refused| match refused {
+            Refused::NoPartition => WriteFault::NoPartition,
+            Refused::Forbidden => WriteFault::Forbidden,
+        })?;
+        let queue = self.queues.get(&id).ok_or(WriteFault::NoPartition)?;
+        let (kind, durable, base, start) = (queue.kind, queue.durable, queue.stream.next, queue.log_start());
+        if header.has_producer() {
+            let known = self.partition(id).producers.check(&header).map_err(WriteFault::Sequence)?;
+            if let Some(base) = known {
+                return Ok(Wrote { base, start, duplicate: true });
+            }
+        }
+        if kind != Kind::Stream {
+            let count = self.write_messages(fx, id, &batch)?;
+            self.written(session, id, count);
+            return Ok(Wrote { base, start, duplicate: false });
+        }
+        anymq_batch::set_base_offset(&mut batch, base.cast_signed());
+        anymq_batch::set_leader_epoch(&mut batch, LEADER_EPOCH);
+        let bytes = batch.freeze();
+        let count = header.last_offset_delta.cast_unsigned() + 1;
+        let stored =
+            durable.then(|| fx.frame(BATCH, |out| Batches { queue: id, base, bytes: &bytes }.write(out)));
+        let chunk = Chunk {
+            records: &bytes,
+            count,
+            encoding: Encoding::Batches,
+            data: Some(bytes.clone()),
+            stored,
+            volatile: !durable,
+        };
+        self.with_queue(id, |queue, segments| queue.append(base, chunk, segments, &mut Vec::new()));
+        if header.has_producer() {
+            self.partition(id).producers.note(&header, base);
+        }
+        self.written(session, id, count);
+        self.touch(fx, id);
+        Ok(Wrote { base, start, duplicate: false })
+    }
+
+    /// A queue whose messages are settled one by one gets them one by one.
+    fn write_messages(&mut self, fx: &mut Fx<'_>, id: QueueId, batch: &[u8]) -> Result<u32, WriteFault> {
+        let mut chunk = Vec::with_capacity(batch.len() * 2);
+        let routing_key =
+            self.queues.get(&id).map(|queue| queue.name.clone()).ok_or(WriteFault::NoPartition)?;
+        let count = crate::mapping::append_batch(batch, 0, &routing_key, fx.now, &mut chunk)
+            .map_err(|_| WriteFault::Unreadable)?;
+        self.append(fx, &[id], Bytes::from(chunk), count, true);
+        self.enforce_length(fx, id);
+        Ok(count)
+    }
+
+    fn written(&mut self, session: ConnectionId, _id: QueueId, count: u32) {
+        self.stats.published(u64::from(count), true);
+        self.stats.confirmed += u64::from(count);
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.published += u64::from(count);
+        }
+    }
+
+    /// A producer id that was never given out before.
+    pub(crate) fn new_producer(&mut self, fx: &mut Fx<'_>) -> i64 {
+        let ids = &mut self.producer_ids;
+        let id = ids.next;
+        ids.next += 1;
+        if ids.next > ids.reserved {
+            ids.reserved = id + IDS_AT_ONCE;
+            let reserved = ids.reserved;
+            fx.frame(PRODUCER_IDS, |out| put_varint(out, reserved));
+        }
+        id.cast_signed()
+    }
+
+    pub(crate) fn replay_producer_ids(&mut self, body: &[u8]) -> Option<()> {
+        let reserved = Reader::new(body).varint()?;
+        self.producer_ids.reserved = self.producer_ids.reserved.max(reserved);
+        self.producer_ids.next = self.producer_ids.reserved;
+        Some(())
+    }
+
+    pub(crate) fn replay_batches(&mut self, frame: &Frame<'_>) -> Option<()> {
+        let Batches { queue: id, base, bytes } = Batches::parse(frame.body)?;
+        let count = u32::try_from(Encoding::Batches.offsets(bytes)?).ok()?;
+        let span = (anymq_log::FRAME_HEADER + frame.body.len()) as u32;
+        // The queue may have been deleted later in the journal that the snapshot already covers.
+        let Some(queue) = self.queues.get_mut(&id) else { return Some(()) };
+        queue.restore_next(&mut self.segments);
+        if base < queue.stream.next {
+            return Some(());
+        }
+        queue.skip_to(base);
+        queue.stream.push(Extent {
+            base,
+            at: frame.at,
+            count,
+            live: count,
+            span,
+            own: span,
+            time_s: crate::queue::time_s(Encoding::Batches, bytes),
+            stored: true,
+            volatile: false,
+            synced: true,
+            encoding: Encoding::Batches,
+            data: None,
+        });
+        self.segments.retain(frame.at.segment(), span);
+        queue.ready_bytes += bytes.len() as u64;
+        let header = anymq_batch::BatchHeader::parse(bytes).ok()?;
+        if header.has_producer() {
+            self.partition(id).producers.note(&header, base);
+        }
+        Some(())
+    }
+}

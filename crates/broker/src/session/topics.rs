@@ -1,0 +1,141 @@
+//! Topics and partitions, for doors that write batches and read by offset.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anymq_types::QueueId;
+
+use super::Session;
+use crate::api::{Done, Event};
+use crate::core::partitions::runs_in;
+use crate::error::Result;
+use crate::topics::{
+    Cold, CreateTopic, Loaded, OffsetFound, OffsetOf, Read, ReadOut, TopicId, TopicInfo, Write, WroteAll,
+};
+
+impl Session {
+    /// Names of all topics that the user may see, in order.
+    pub fn topic_names(&self) -> Vec<Arc<str>> {
+        self.with(|core, _| core.topic_names(self.id)).0
+    }
+
+    /// A topic by its name.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::Forbidden`].
+    pub fn topic(&self, name: &str) -> Result<TopicInfo> {
+        self.with(|core, _| core.topic(self.id, name)).0
+    }
+
+    /// A topic by its identity.
+    ///
+    /// # Errors
+    /// As [`Session::topic`].
+    pub fn topic_by_id(&self, id: TopicId) -> Result<TopicInfo> {
+        self.with(|core, _| core.topic_by_id(self.id, id)).0
+    }
+
+    /// Makes a topic.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Conflict`] if there is one, or a queue, of that name; [`crate::ErrorKind::Invalid`] for its name, the
+    /// number of partitions or a setting; [`crate::ErrorKind::Exhausted`], [`crate::ErrorKind::Forbidden`].
+    pub fn create_topic(&self, t: &CreateTopic<'_>) -> Result<Done<TopicInfo>> {
+        self.durable(|core, fx| core.create_topic(fx, self.id, t))
+    }
+
+    /// Deletes a topic with everything in it.
+    ///
+    /// # Errors
+    /// As [`Session::topic`].
+    pub fn delete_topic(&self, name: &str) -> Result<Done<()>> {
+        self.durable(|core, fx| core.delete_topic(fx, self.id, name))
+    }
+
+    /// Has a topic have `total` partitions.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] if that is not more than it has, or too many; as [`Session::topic`].
+    pub fn add_partitions(&self, name: &str, total: u32, validate_only: bool) -> Result<Done<TopicInfo>> {
+        self.durable(|core, fx| core.add_partitions(fx, self.id, name, total, validate_only))
+    }
+
+    /// Gives a topic another configuration, all of it.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] for a setting; [`crate::ErrorKind::NotAllowed`] if the topic is a queue; as [`Session::topic`].
+    pub fn configure_topic(
+        &self,
+        name: &str,
+        config: BTreeMap<Arc<str>, Arc<str>>,
+        validate_only: bool,
+    ) -> Result<Done<()>> {
+        self.durable(|core, fx| core.configure_topic(fx, self.id, name, config, validate_only))
+    }
+
+    /// Stores batches, each by itself, in one journal group.
+    pub fn write(&self, writes: Vec<Write>) -> WroteAll {
+        let ((results, end), _) = self.with(|core, fx| {
+            let results = core.write(fx, self.id, writes);
+            (results, fx.end())
+        });
+        // What was stored before may still be on its way to the disk.
+        let again = results.iter().any(|r| r.is_ok_and(|wrote| wrote.duplicate));
+        let end = end.or_else(|| again.then(|| self.broker.inner.log.end()));
+        WroteAll { results, commit: self.pending(end) }
+    }
+
+    /// Reads partitions, in order. If all that is found is in memory and less than `wake_below` bytes, the outbox is woken when
+    /// more is committed to any of them.
+    pub fn read(&self, reads: &[Read], wake_below: Option<u64>) -> Vec<ReadOut> {
+        let committed = self.committed();
+        self.with(|core, _| core.read(self.id, committed, reads, wake_below)).0
+    }
+
+    /// Reads what is on disk; an [`Event::Loaded`] answers each.
+    pub fn load(&self, token: u64, cold: &[Cold]) {
+        for (index, &cold) in cold.iter().enumerate() {
+            let (inner, outbox) = (self.broker.inner.clone(), self.outbox.clone());
+            let done = move |span| {
+                let runs = runs_in(&inner.log, &cold, &span);
+                let damaged = match &span {
+                    Ok(span) if runs.is_none() => Some(span.clone()),
+                    // Says nothing about what is stored.
+                    Ok(_) | Err(anymq_log::ReadError::Closed | anymq_log::ReadError::Busy) => None,
+                    Err(_) => Some(bytes::Bytes::new()),
+                };
+                if let Some(span) = damaged {
+                    inner.with(|core, fx| core.check_cold(fx, &inner.log, &cold, &span));
+                }
+                outbox.push(Event::Loaded(Loaded { token, index, runs }));
+                outbox.wake();
+            };
+            self.broker.inner.log.read_async(cold.at, cold.bytes, Box::new(done));
+        }
+    }
+
+    /// An offset of a partition.
+    ///
+    /// # Errors
+    /// As [`Session::topic`].
+    pub fn offset_of(&self, partition: QueueId, of: OffsetOf) -> Result<OffsetFound> {
+        let committed = self.committed();
+        self.with(|core, _| core.offset_of(self.id, committed, partition, of)).0
+    }
+
+    /// Lets everything before an offset of a partition go, or all of it; the first offset that is kept.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] if the offset is after the high watermark; [`crate::ErrorKind::NotAllowed`] if the partition
+    /// is a queue; as [`Session::topic`].
+    pub fn delete_records(&self, partition: QueueId, before: Option<u64>) -> Result<Done<u64>> {
+        let committed = self.committed();
+        self.durable(|core, fx| core.delete_records(fx, self.id, committed, partition, before))
+    }
+
+    /// A producer id that was never given out before.
+    pub fn new_producer(&self) -> Done<i64> {
+        let ((id, end), _) = self.with(|core, fx| (core.new_producer(fx), fx.end()));
+        Done { value: id, commit: self.pending(end) }
+    }
+}
