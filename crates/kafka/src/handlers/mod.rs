@@ -1,15 +1,41 @@
-//! The table of operations: what a client may ask, in which versions, and how far it is supported. What
-//! `ApiVersions` offers and docs/protocols/kafka.md are made from it.
+//! The table of operations: what a client may ask, in which versions, how far it is supported, and who answers.
+//! Dispatch, what `ApiVersions` offers and docs/protocols/kafka.md are made from it.
 //!
 //! The ranges are those of Kafka 4.2. A client takes the set for one release of Kafka and infers from it what else the
 //! server can do, so that the last versions must not be a mixture; 4.2 is the first release in which share groups are
 //! meant for production. Two ranges begin earlier than Kafka's: `ListOffsets` 0, which kafkajs still speaks, and
 //! `Produce` 0, which Kafka offers too and refuses.
+//!
+//! # Handlers
+//!
+//! A handler is `fn(&mut Cx<'_>, SomeRequest<'_>) -> Reply` in a file named as the operation. It is synchronous and short:
+//! it decodes nothing (the request is read in place), makes one call of `cx.hall` and turns what that says into a response.
+//!
+//! * The answer is there: [`Cx::reply`](crate::session::Cx::reply).
+//! * The answer says that something is stored: `cx.reply_when(done.commit, &response)`; it leaves when that is on disk.
+//! * The answer depends on what is still to happen: `cx.park(waiting, Some(deadline))`, with a
+//!   [`Parked`](crate::session::Parked) that owns what it needs (nothing of the request outlives the call). It is asked
+//!   again (`poll`) with the hall's event that carries `cx.head.token` (add the event to `token_of` in `session`), with
+//!   `Wake::Signal` after anything else that woke the connection's outbox, and with `Wake::Deadline` once. What
+//!   it needs of the request's header it finds in `cx.head`, which is then that of its own request.
+//! * There is none: `Reply::Nothing` (acks 0), `Reply::Close` (the connection ends, as Kafka's does).
+//!
+//! Responses leave in the order of the requests by themselves. Lists of a request are walked twice rather than collected
+//! without a bound: a request of 100 MiB has room for ten million elements.
+//!
+//! To add one: a `mod` line, and in `operations!` its row as `Api => file::function, Status;`. A row without `=>` has no
+//! handler, must be `Hidden`, and closes the connection of who asks.
 
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
-use crate::wire::ApiKey;
+use crate::session::{Cx, Reply};
+use crate::wire::{ApiKey, Request};
+
+pub(crate) mod api_versions;
+mod find_coordinator;
+mod sasl_authenticate;
+pub(crate) mod sasl_handshake;
 
 /// How far an operation is supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +59,8 @@ pub struct Operation {
     pub api: ApiKey,
     /// How far it is supported.
     pub status: Status,
+    /// Whether anybody answers it.
+    has_handler: bool,
 }
 
 impl Operation {
@@ -46,81 +74,103 @@ impl Operation {
 }
 
 macro_rules! operations {
-    ($($Api:ident: $status:expr;)*) => {
-        const OPERATIONS: &[Operation] = &[$(Operation { api: ApiKey::$Api, status: $status },)*];
+    ($($Api:ident $(=> $module:ident::$handler:ident)?, $status:expr;)*) => {
+        const OPERATIONS: &[Operation] = &[$(Operation {
+            api: ApiKey::$Api,
+            status: $status,
+            has_handler: has_handler!($($handler)?),
+        },)*];
+
+        /// Calls the handler of a request.
+        pub(crate) fn dispatch(cx: &mut Cx<'_>, request: Request<'_>) -> Reply {
+            match request {
+                $($(Request::$Api(request) => $module::$handler(cx, request),)?)*
+                // Not offered.
+                _ => Reply::Close,
+            }
+        }
     };
 }
 
-const ONE_NODE: &str = "there is one node, which leads every partition";
-const NO_TOKENS: &str = "61: there are no delegation tokens";
+macro_rules! has_handler {
+    () => {
+        false
+    };
+    ($handler:ident) => {
+        true
+    };
+}
+
+/// Of operations that nobody answers yet.
+const NOT_YET: Status = Hidden("not yet");
 
 operations! {
-    Produce: Partial("versions 0 to 2 are offered and refused, as by Kafka: clients conclude from them which compression they may use");
-    Fetch: Partial("no fetch sessions: every fetch names its partitions");
-    ListOffsets: Full;
-    Metadata: Full;
-    OffsetCommit: Full;
-    OffsetFetch: Full;
-    FindCoordinator: Full;
-    JoinGroup: Full;
-    Heartbeat: Full;
-    LeaveGroup: Full;
-    SyncGroup: Full;
-    DescribeGroups: Full;
-    ListGroups: Full;
-    SaslHandshake: Full;
-    ApiVersions: Full;
-    CreateTopics: Full;
-    DeleteTopics: Full;
-    DeleteRecords: Full;
-    InitProducerId: Full;
-    OffsetForLeaderEpoch: Full;
-    AddPartitionsToTxn: Full;
-    AddOffsetsToTxn: Full;
-    EndTxn: Full;
-    TxnOffsetCommit: Full;
-    DescribeAcls: Full;
-    CreateAcls: Full;
-    DeleteAcls: Full;
-    DescribeConfigs: Full;
-    AlterConfigs: Full;
-    AlterReplicaLogDirs: Refused("57: there is one log directory");
-    DescribeLogDirs: Full;
-    SaslAuthenticate: Full;
-    CreatePartitions: Full;
-    CreateDelegationToken: Refused(NO_TOKENS);
-    RenewDelegationToken: Refused(NO_TOKENS);
-    ExpireDelegationToken: Refused(NO_TOKENS);
-    DescribeDelegationToken: Refused(NO_TOKENS);
-    DeleteGroups: Full;
-    ElectLeaders: Partial(ONE_NODE);
-    IncrementalAlterConfigs: Full;
-    AlterPartitionReassignments: Partial(ONE_NODE);
-    ListPartitionReassignments: Partial(ONE_NODE);
-    OffsetDelete: Full;
-    DescribeClientQuotas: Full;
-    AlterClientQuotas: Full;
-    DescribeUserScramCredentials: Full;
-    AlterUserScramCredentials: Full;
-    DescribeQuorum: Partial(ONE_NODE);
-    UpdateFeatures: Partial("features are those of the release");
-    DescribeCluster: Full;
-    DescribeProducers: Full;
-    DescribeTransactions: Full;
-    ListTransactions: Full;
-    ConsumerGroupHeartbeat: Full;
-    ConsumerGroupDescribe: Full;
-    ListConfigResources: Full;
-    DescribeTopicPartitions: Full;
-    ShareGroupHeartbeat: Full;
-    ShareGroupDescribe: Full;
-    ShareFetch: Full;
-    ShareAcknowledge: Full;
-    StreamsGroupHeartbeat: Hidden("stream processors use classic groups");
-    StreamsGroupDescribe: Hidden("stream processors use classic groups");
-    DescribeShareGroupOffsets: Full;
-    AlterShareGroupOffsets: Full;
-    DeleteShareGroupOffsets: Full;
+    Produce, NOT_YET;
+    Fetch, NOT_YET;
+    ListOffsets, NOT_YET;
+    Metadata, NOT_YET;
+    OffsetCommit, NOT_YET;
+    OffsetFetch, NOT_YET;
+    FindCoordinator => find_coordinator::find_coordinator, Full;
+    JoinGroup, NOT_YET;
+    Heartbeat, NOT_YET;
+    LeaveGroup, NOT_YET;
+    SyncGroup, NOT_YET;
+    DescribeGroups, NOT_YET;
+    ListGroups, NOT_YET;
+    SaslHandshake => sasl_handshake::sasl_handshake, Full;
+    ApiVersions => api_versions::api_versions, Full;
+    CreateTopics, NOT_YET;
+    DeleteTopics, NOT_YET;
+    DeleteRecords, NOT_YET;
+    InitProducerId, NOT_YET;
+    OffsetForLeaderEpoch, NOT_YET;
+    AddPartitionsToTxn, NOT_YET;
+    AddOffsetsToTxn, NOT_YET;
+    EndTxn, NOT_YET;
+    TxnOffsetCommit, NOT_YET;
+    DescribeAcls, NOT_YET;
+    CreateAcls, NOT_YET;
+    DeleteAcls, NOT_YET;
+    DescribeConfigs, NOT_YET;
+    AlterConfigs, NOT_YET;
+    AlterReplicaLogDirs, NOT_YET;
+    DescribeLogDirs, NOT_YET;
+    SaslAuthenticate => sasl_authenticate::sasl_authenticate, Full;
+    CreatePartitions, NOT_YET;
+    CreateDelegationToken, NOT_YET;
+    RenewDelegationToken, NOT_YET;
+    ExpireDelegationToken, NOT_YET;
+    DescribeDelegationToken, NOT_YET;
+    DeleteGroups, NOT_YET;
+    ElectLeaders, NOT_YET;
+    IncrementalAlterConfigs, NOT_YET;
+    AlterPartitionReassignments, NOT_YET;
+    ListPartitionReassignments, NOT_YET;
+    OffsetDelete, NOT_YET;
+    DescribeClientQuotas, NOT_YET;
+    AlterClientQuotas, NOT_YET;
+    DescribeUserScramCredentials, NOT_YET;
+    AlterUserScramCredentials, NOT_YET;
+    DescribeQuorum, NOT_YET;
+    UpdateFeatures, NOT_YET;
+    DescribeCluster, NOT_YET;
+    DescribeProducers, NOT_YET;
+    DescribeTransactions, NOT_YET;
+    ListTransactions, NOT_YET;
+    ConsumerGroupHeartbeat, NOT_YET;
+    ConsumerGroupDescribe, NOT_YET;
+    ListConfigResources, NOT_YET;
+    DescribeTopicPartitions, NOT_YET;
+    ShareGroupHeartbeat, NOT_YET;
+    ShareGroupDescribe, NOT_YET;
+    ShareFetch, NOT_YET;
+    ShareAcknowledge, NOT_YET;
+    StreamsGroupHeartbeat, Hidden("stream processors use classic groups");
+    StreamsGroupDescribe, Hidden("stream processors use classic groups");
+    DescribeShareGroupOffsets, NOT_YET;
+    AlterShareGroupOffsets, NOT_YET;
+    DeleteShareGroupOffsets, NOT_YET;
 }
 
 /// Every operation, in the order of the keys.
@@ -178,10 +228,6 @@ mod tests {
     /// What clients read the release from, by librdkafka's, kafka-python's and franz-go's tables.
     #[test]
     fn the_last_versions_are_those_of_one_release() {
-        let last = |api: ApiKey| {
-            let row = operations().find(|row| row.api == api).expect("in the table");
-            row.offered().map(|range| *range.end())
-        };
         for (api, version) in [
             (ApiKey::Produce, 13),
             (ApiKey::Fetch, 18),
@@ -196,22 +242,24 @@ mod tests {
             (ApiKey::ShareFetch, 2),
             (ApiKey::ShareAcknowledge, 2),
         ] {
-            assert_eq!(last(api), Some(version), "{api:?}");
+            assert_eq!(*api.decodes().end(), version, "{api:?}");
         }
-        assert_eq!(last(ApiKey::StreamsGroupHeartbeat), None);
-        assert_eq!(
-            operations().find(|row| row.api == ApiKey::Produce).and_then(Operation::offered),
-            Some(0..=13)
-        );
+        assert_eq!(ApiKey::Produce.decodes(), 0..=13);
+    }
+
+    #[test]
+    fn what_is_offered_has_a_handler() {
+        for row in operations() {
+            assert_eq!(row.offered().is_some(), row.has_handler, "{:?}", row.api);
+        }
     }
 
     #[test]
     fn the_page_has_a_row_for_each() {
         let page = compatibility_markdown();
         assert_eq!(page.lines().filter(|line| line.starts_with("| `")).count(), operations().count());
-        assert!(page.contains("| `Metadata` | 3 | 0-13 | 9 | full |  |"));
+        assert!(page.contains("| `FindCoordinator` | 10 | 0-6 | 3 | full |  |"));
         assert!(page.contains("| `SaslHandshake` | 17 | 0-1 | - | full |  |"));
-        assert!(page.contains("| `ListPartitionReassignments` | 46 | 0 | 0 | partial |"));
         assert!(page.contains("| `StreamsGroupDescribe` | 89 | - | 0 | not offered |"));
     }
 }

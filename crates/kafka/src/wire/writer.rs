@@ -215,6 +215,14 @@ pub struct Segments {
 }
 
 impl Segments {
+    /// A frame that holds a token of a login and nothing else: the answer to one that came so.
+    pub fn bare_token(token: &[u8]) -> Self {
+        let mut out = Writer::default();
+        out.put(&[0; SIZE_BYTES]);
+        out.put(token);
+        out.finish()
+    }
+
     /// Bytes of all parts.
     pub fn len(&self) -> usize {
         self.len

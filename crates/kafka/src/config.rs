@@ -1,0 +1,161 @@
+//! What an operator sets for this door.
+
+use std::time::Duration;
+
+use anymq_types::ByteSize;
+use serde::{Deserialize, Serialize};
+
+use crate::wire::FRAME_BYTES_MAX;
+
+/// Settings of the Kafka door; where it listens is `net`'s.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The vhost whose topics and queues Kafka clients see.
+    pub vhost: String,
+    /// User of clients that do not log in; empty: every client must log in. `guest` counts only as long as its password
+    /// is `guest`, and from where it may connect (`broker.loopback_users`); any other user needs no password.
+    pub anonymous_user: String,
+    /// Offer SASL PLAIN: user and password.
+    pub plain: bool,
+    /// Address that clients are told to connect to, as `host` or `host:port`; empty: the one they have dialled.
+    pub advertised_address: String,
+    /// Make a topic when a client asks for one that does not exist and lets the server make it.
+    pub auto_create_topics: bool,
+    /// Partitions of a topic whose maker does not say.
+    pub default_partitions: u32,
+    /// Largest request.
+    pub request_bytes_max: ByteSize,
+    /// Most bytes of records in the answer to one fetch, whatever the client asks for; the first batch may be larger.
+    pub fetch_bytes_max: ByteSize,
+    /// Time a client has to log in, the TLS handshake included.
+    #[serde(with = "anymq_types::units::duration")]
+    pub handshake_timeout: Duration,
+    /// A connection on which nothing came for so long is closed.
+    #[serde(with = "anymq_types::units::duration")]
+    pub idle_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            vhost: "/".into(),
+            anonymous_user: "guest".into(),
+            plain: true,
+            advertised_address: String::new(),
+            auto_create_topics: true,
+            default_partitions: 1,
+            request_bytes_max: ByteSize(FRAME_BYTES_MAX as u64),
+            fetch_bytes_max: ByteSize::mib(55),
+            handshake_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Config {
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// A sentence that names the key.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.vhost.is_empty() || self.vhost.len() > 255 {
+            return Err("kafka.vhost must have 1 to 255 bytes".into());
+        }
+        if self.anonymous_user.len() > 255 {
+            return Err("kafka.anonymous_user has more than 255 bytes".into());
+        }
+        if !self.plain && self.anonymous_user.is_empty() {
+            return Err("kafka.plain is off and kafka.anonymous_user is empty: nobody can log in".into());
+        }
+        self.advertised().map_err(|reason| format!("kafka.advertised_address {reason}"))?;
+        if self.default_partitions == 0 || self.default_partitions > 10_000 {
+            return Err(format!(
+                "kafka.default_partitions = {} is not within 1..=10000",
+                self.default_partitions
+            ));
+        }
+        let (least, most) = (ByteSize(1 << 10), ByteSize(1 << 30));
+        for (key, size) in
+            [("request_bytes_max", self.request_bytes_max), ("fetch_bytes_max", self.fetch_bytes_max)]
+        {
+            if size < least || size > most {
+                return Err(format!("kafka.{key} = {size} is not within 1KiB..=1GiB"));
+            }
+        }
+        if self.handshake_timeout.is_zero() {
+            return Err("kafka.handshake_timeout is zero".into());
+        }
+        if self.idle_timeout < Duration::from_secs(1) {
+            return Err("kafka.idle_timeout is less than 1s".into());
+        }
+        Ok(())
+    }
+
+    /// Host and port that clients are told, as far as they are set.
+    ///
+    /// # Errors
+    /// What is wrong with the address.
+    pub(crate) fn advertised(&self) -> Result<(Option<&str>, Option<u16>), String> {
+        let address = self.advertised_address.as_str();
+        if address.is_empty() {
+            return Ok((None, None));
+        }
+        // An IPv6 address stands in brackets if a port follows.
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+            _ => (address, None),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() || host.len() > 255 {
+            return Err(format!("{address:?} has no host of 1 to 255 bytes"));
+        }
+        let port = match port.map(str::parse::<u16>) {
+            None => None,
+            Some(Ok(port)) if port > 0 => Some(port),
+            Some(_) => return Err(format!("{address:?} has no port of 1 to 65535")),
+        };
+        Ok((Some(host), port))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_valid_and_mistakes_are_named() {
+        assert_eq!(Config::default().validate(), Ok(()));
+        let cases = [
+            (Config { vhost: String::new(), ..Config::default() }, "kafka.vhost"),
+            (Config { anonymous_user: "u".repeat(256), ..Config::default() }, "kafka.anonymous_user"),
+            (Config { plain: false, anonymous_user: String::new(), ..Config::default() }, "kafka.plain"),
+            (Config { advertised_address: "h:0".into(), ..Config::default() }, "kafka.advertised_address"),
+            (Config { advertised_address: ":9092".into(), ..Config::default() }, "kafka.advertised_address"),
+            (Config { default_partitions: 0, ..Config::default() }, "kafka.default_partitions"),
+            (Config { request_bytes_max: ByteSize(2 << 30), ..Config::default() }, "kafka.request_bytes_max"),
+            (Config { fetch_bytes_max: ByteSize(0), ..Config::default() }, "kafka.fetch_bytes_max"),
+            (Config { handshake_timeout: Duration::ZERO, ..Config::default() }, "kafka.handshake_timeout"),
+            (Config { idle_timeout: Duration::ZERO, ..Config::default() }, "kafka.idle_timeout"),
+        ];
+        for (config, key) in cases {
+            let error = config.validate().unwrap_err();
+            assert!(error.starts_with(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn advertised_addresses() {
+        let cases = [
+            ("", (None, None)),
+            ("broker.example", (Some("broker.example"), None)),
+            ("broker.example:19092", (Some("broker.example"), Some(19092))),
+            ("::1", (Some("::1"), None)),
+            ("[::1]:9092", (Some("::1"), Some(9092))),
+        ];
+        for (address, expected) in cases {
+            let config = Config { advertised_address: address.into(), ..Config::default() };
+            assert_eq!(config.advertised(), Ok(expected), "{address}");
+        }
+    }
+}

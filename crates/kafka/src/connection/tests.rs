@@ -1,0 +1,4 @@
+//! The door as a client sees it, over a pipe.
+
+mod client;
+mod opening;

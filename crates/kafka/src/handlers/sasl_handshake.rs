@@ -1,0 +1,22 @@
+//! `SaslHandshake`: agrees on a mechanism. Before the login the handshake answers it; afterwards it comes too late.
+
+use crate::config::Config;
+use crate::sasl;
+use crate::session::{Cx, Reply};
+use crate::wire::ErrorCode;
+use crate::wire::messages::sasl::{SaslHandshakeRequest, SaslHandshakeResponse};
+
+pub(super) fn sasl_handshake(cx: &mut Cx<'_>, _: SaslHandshakeRequest<'_>) -> Reply {
+    cx.reply(&SaslHandshakeResponse { error_code: ErrorCode::ILLEGAL_SASL_STATE, ..Default::default() })
+}
+
+/// The answer to a client that has not logged in.
+pub(crate) fn answer(mechanism: &str, config: &Config) -> SaslHandshakeResponse<'static> {
+    let offered: &[&'static str] = if config.plain { &[sasl::PLAIN] } else { &[] };
+    let error_code = match offered.contains(&mechanism) {
+        true => ErrorCode::NONE,
+        false => ErrorCode::UNSUPPORTED_SASL_MECHANISM,
+    };
+    let mechanisms = offered.iter().map(|&name| name.into()).collect();
+    SaslHandshakeResponse { error_code, mechanisms }
+}

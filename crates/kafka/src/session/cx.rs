@@ -1,0 +1,137 @@
+//! What a handler gets to see, and what it can reply.
+
+use std::time::Duration;
+
+use anymq_broker::{Event, Session as Hall};
+use anymq_types::Position;
+
+use crate::config::Config;
+use crate::peer::Peer;
+use crate::wire::{ApiKey, IntoResponse, RequestHeader, Segments};
+
+/// What of a request's header outlives its frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// What is asked.
+    pub(crate) api: ApiKey,
+    /// In which version.
+    pub(crate) version: i16,
+    /// To be repeated in the response.
+    pub(crate) correlation_id: i32,
+    /// This request and no other of the connection: what is asked of the hall with it comes back to this request.
+    pub(crate) token: u64,
+}
+
+impl Head {
+    pub(crate) fn of(header: &RequestHeader<'_>) -> Head {
+        let RequestHeader { api, version, correlation_id, .. } = *header;
+        Head { api, version, correlation_id, token: 0 }
+    }
+}
+
+/// What becomes of a request.
+pub(crate) enum Reply {
+    /// This response.
+    Now(Segments),
+    /// This response, once that is on disk.
+    Committed(Position, Segments),
+    /// It waits, at most so long, and is asked again.
+    Park(Box<dyn Parked>, Option<Duration>),
+    /// No response: the client wants none.
+    Nothing,
+    /// No response, and nothing after it: the connection is closed.
+    Close,
+}
+
+/// Why a waiting request is asked whether it can answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wake<'e> {
+    /// The hall's answer to what it asked with its token.
+    Event(&'e Event),
+    /// Something happened in the hall: perhaps what it waits for.
+    Signal,
+    /// It has waited long enough. It may go on waiting, but is not told again.
+    Deadline,
+}
+
+/// A request that waits for something to happen. Dropped without an answer if the connection ends.
+pub(crate) trait Parked: Send {
+    /// Its reply, if there can be one now.
+    fn poll(&mut self, cx: &mut Cx<'_>, why: Wake<'_>) -> Option<Reply>;
+
+    /// Whether nothing more is read before it is answered: its answer may be large.
+    fn is_alone(&self) -> bool {
+        false
+    }
+}
+
+/// One request and its surroundings.
+pub(crate) struct Cx<'a> {
+    /// Every operation there is.
+    pub(crate) hall: &'a Hall,
+    pub(crate) config: &'a Config,
+    pub(crate) peer: &'a Peer,
+    pub(crate) head: Head,
+    /// What the client calls itself; empty when a waiting request is asked again.
+    pub(crate) client_id: &'a str,
+}
+
+/// A broker as clients see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) id: i32,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Cx<'_> {
+    /// The version of the request.
+    pub(crate) fn version(&self) -> i16 {
+        self.head.version
+    }
+
+    /// This response.
+    pub(crate) fn reply<'r, R: IntoResponse<'r>>(&self, response: &R) -> Reply {
+        Reply::Now(self.head.encode(response))
+    }
+
+    /// This response, once `commit` is on disk.
+    pub(crate) fn reply_when<'r, R: IntoResponse<'r>>(
+        &self,
+        commit: Option<Position>,
+        response: &R,
+    ) -> Reply {
+        match commit {
+            Some(position) => Reply::Committed(position, self.head.encode(response)),
+            None => self.reply(response),
+        }
+    }
+
+    /// Waits for something to happen, for `wait` at most.
+    pub(crate) fn park(&self, parked: impl Parked + 'static, wait: Option<Duration>) -> Reply {
+        Reply::Park(Box::new(parked), wait)
+    }
+
+    /// The id of the node that leads every partition and coordinates every group.
+    pub(crate) fn node_id(&self) -> i32 {
+        0
+    }
+
+    /// The nodes to tell the client of.
+    pub(crate) fn nodes(&self) -> Vec<Node> {
+        let (host, port) = self.config.advertised().unwrap_or_default();
+        let local = self.peer.local;
+        let host = host.map_or_else(|| local.ip().to_canonical().to_string(), str::to_owned);
+        vec![Node { id: self.node_id(), host, port: port.unwrap_or(local.port()) }]
+    }
+
+    /// The node that is to be asked for a topic's partition, a group or a transaction.
+    pub(crate) fn node(&self) -> Node {
+        self.nodes().swap_remove(0)
+    }
+
+    /// The cluster's id.
+    pub(crate) fn cluster_id(&self) -> String {
+        self.hall.broker().cluster_name()
+    }
+}
