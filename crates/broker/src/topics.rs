@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anymq_batch::BatchHeader;
+pub use anymq_catalog::topic_config::TopicSettings;
 use anymq_types::{Millis, Position, QueueId};
 use bytes::{Bytes, BytesMut};
 
@@ -20,7 +21,7 @@ pub use crate::queue::settings::Kind;
 pub struct TopicId(pub u128);
 
 /// A topic as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TopicInfo {
     /// Its name.
     pub name: Arc<str>,
@@ -30,6 +31,8 @@ pub struct TopicInfo {
     pub partitions: Vec<QueueId>,
     /// What was set, by key; what was not set follows the defaults of [`anymq_catalog::topic_config`].
     pub config: BTreeMap<Arc<str>, Arc<str>>,
+    /// What that comes to.
+    pub settings: Arc<TopicSettings>,
     /// What kind of queue its partitions are: a stream, unless AMQP declared it otherwise.
     pub kind: Kind,
 }

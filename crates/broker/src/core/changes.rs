@@ -1,9 +1,11 @@
 //! One change of the catalogue: made, journaled, and followed by everything that lives off it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anymq_catalog::definitions::Definitions;
-use anymq_catalog::{Binding, Change, DeadLetterStrategy, Exchange, Queue as QueueDef, QueueKind};
+use anymq_catalog::topic_config::TopicSettings;
+use anymq_catalog::{Binding, Change, DeadLetterStrategy, Exchange, Queue as QueueDef, QueueKind, Topic};
 use anymq_types::{ConnectionId, QueueId, VhostId};
 
 use super::Core;
@@ -80,6 +82,7 @@ impl Core {
             Change::QueueDelete { id } => self.queue_gone(fx, id),
             Change::BindingPut(binding) => self.binding_put(&binding),
             Change::BindingDelete(binding) => self.binding_delete(&binding),
+            Change::TopicPut(topic) => self.topic_put(fx, &topic),
             Change::PolicyPut(policy) => self.policies_changed(fx, policy.vhost),
             Change::PolicyDelete { vhost, .. } => self.policies_changed(fx, vhost),
             Change::UserDelete { name } => self.close_user(fx, &name, "user is deleted"),
@@ -89,7 +92,6 @@ impl Core {
             }
             Change::TopicPermissionPut(p) => self.rights_changed(fx, &p.user),
             Change::Ids(_)
-            | Change::TopicPut(_)
             | Change::TopicDelete { .. }
             | Change::UserPut(_)
             | Change::ParameterPut(_)
@@ -206,23 +208,33 @@ impl Core {
         }
     }
 
+    /// Resolves the settings of a topic's partitions again.
+    fn topic_put(&mut self, mut fx: Option<&mut Fx<'_>>, topic: &Topic) {
+        for &id in &topic.partitions {
+            if let Some(def) = self.catalog.queue_by_id(id).cloned() {
+                self.settings_changed(fx.as_deref_mut(), &def);
+            }
+        }
+    }
+
+    fn settings_changed(&mut self, fx: Option<&mut Fx<'_>>, def: &QueueDef) {
+        let settings = self.settings_of(def);
+        let Some(queue) = self.queues.get_mut(&def.id).filter(|queue| queue.settings != settings) else {
+            return;
+        };
+        queue.apply_settings(settings);
+        if let Some(fx) = fx {
+            self.watch_head(fx, def.id);
+            self.watch_idle(fx, def.id);
+            self.enforce_length(fx, def.id);
+            self.touch(fx, def.id);
+        }
+    }
+
     /// Resolves every queue's and exchange's settings of a vhost again.
     fn policies_changed(&mut self, mut fx: Option<&mut Fx<'_>>, vhost: VhostId) {
         let queues: Vec<Arc<QueueDef>> = self.catalog.queues(vhost).cloned().collect();
-        for def in queues {
-            let settings = self.settings_of(&def);
-            let Some(queue) = self.queues.get_mut(&def.id) else { continue };
-            if queue.settings == settings {
-                continue;
-            }
-            queue.apply_settings(settings);
-            if let Some(fx) = fx.as_deref_mut() {
-                self.watch_head(fx, def.id);
-                self.watch_idle(fx, def.id);
-                self.enforce_length(fx, def.id);
-                self.touch(fx, def.id);
-            }
-        }
+        queues.iter().for_each(|def| self.settings_changed(fx.as_deref_mut(), def));
         let exchanges: Vec<Arc<Exchange>> = self.catalog.exchanges(vhost).cloned().collect();
         exchanges.iter().for_each(|exchange| self.exchange_put(exchange));
     }
@@ -255,11 +267,13 @@ impl Core {
     /// A queue's resolved settings, one allocation for all queues that have the same.
     fn settings_of(&mut self, def: &QueueDef) -> Arc<Settings> {
         let resolved = self.catalog.settings(def);
+        let topic = self.catalog.topic_of(def.id).map(|topic| topic_settings(&topic.config));
+        let kept = topic.as_deref().filter(|topic| topic.cleanup.delete);
         let settings = Settings {
             ttl_ms: resolved.message_ttl_ms,
             expires_ms: resolved.expires_ms,
             max_length: resolved.max_length,
-            max_length_bytes: resolved.max_length_bytes,
+            max_length_bytes: resolved.max_length_bytes.or(kept.and_then(|topic| topic.retention_bytes)),
             overflow: match resolved.overflow {
                 anymq_catalog::args::queue::Overflow::DropHead => Overflow::DropHead,
                 anymq_catalog::args::queue::Overflow::RejectPublish => Overflow::RejectPublish,
@@ -281,7 +295,8 @@ impl Core {
             lease_ms: resolved.lease_ms,
             dedup_ms: resolved.dedup_window_ms,
             delay_ms: resolved.delay_ms,
-            max_age_ms: resolved.max_age_ms,
+            max_age_ms: resolved.max_age_ms.or(kept.and_then(|topic| topic.retention_ms)),
+            topic: topic.clone(),
             consumer_timeout_ms: resolved
                 .consumer_timeout_ms
                 .or(Some(self.config.consumer_timeout_ms))
@@ -297,6 +312,15 @@ impl Core {
         self.recent_settings.push(settings.clone());
         settings
     }
+}
+
+/// What a topic's settings come to. They were checked when they were set; what an older version took and this one does not is as
+/// if it were not set.
+pub(crate) fn topic_settings(config: &BTreeMap<Arc<str>, Arc<str>>) -> Arc<TopicSettings> {
+    Arc::new(TopicSettings::resolve(config).unwrap_or_else(|error| {
+        tracing::error!(%error, "a topic's settings are left out");
+        TopicSettings::default()
+    }))
 }
 
 fn check_size(change: &Change) -> Result<()> {

@@ -91,6 +91,11 @@ impl<'a> Fx<'a> {
         (at, (end.0 - at.0) as u32)
     }
 
+    /// The journal segment that is written now, or the one before it.
+    pub(crate) fn segment(&self) -> u32 {
+        self.end.map_or_else(|| self.log.committed().segment(), Position::segment)
+    }
+
     /// End of the last frame this operation wrote.
     pub(crate) fn end(&self) -> Option<Position> {
         self.end

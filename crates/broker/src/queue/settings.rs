@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use anymq_catalog::topic_config::TopicSettings;
+
 /// What kind of queue a client asked for. One engine; the differences are these few.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
@@ -27,7 +29,7 @@ pub enum Overflow {
 }
 
 /// Resolved settings; shared by all queues that have the same.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     /// Time to live of every message, in milliseconds.
     pub ttl_ms: Option<u64>,
@@ -63,4 +65,6 @@ pub struct Settings {
     pub max_age_ms: Option<u64>,
     /// A consumer that holds a message longer than this gives it back, in milliseconds; `None`: never.
     pub consumer_timeout_ms: Option<u64>,
+    /// Of a topic's partition: its own settings. Then only whole journal segments go by age and size.
+    pub topic: Option<Arc<TopicSettings>>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Catalog, VhostEntry};
 use crate::change::{Change, ChangeError};
-use crate::model::{Destination, Exchange, Queue, Vhost};
+use crate::model::{Destination, Exchange, Queue, Topic, Vhost};
 
 impl Catalog {
     /// Makes the changes on a copy of the part that they touch. Costs as much as they do, not as much as there is. What
@@ -44,8 +44,23 @@ impl Catalog {
                     Destination::Exchange(name) => self.add_exchange(real.exchange(b.vhost, name)),
                 }
             }
+            Change::TopicPut(topic) => {
+                let old = real.topic(topic.vhost, &topic.name);
+                old.into_iter().for_each(|old| self.add_topic(real, old));
+                for &id in &topic.partitions {
+                    self.add_queue(real.queue_by_id(id));
+                    real.topic_of(id).into_iter().for_each(|other| self.add_topic(real, other));
+                }
+            }
             _ => {}
         }
+    }
+
+    fn add_topic(&mut self, real: &Catalog, topic: &Arc<Topic>) {
+        topic.partitions.iter().for_each(|&id| self.add_queue(real.queue_by_id(id)));
+        let Some(entry) = self.vhosts.get_mut(&topic.vhost) else { return };
+        entry.topics.insert(topic.name.clone(), topic.clone());
+        self.topics.extend(topic.partitions.iter().map(|&id| (id, topic.clone())));
     }
 
     fn add_vhost(&mut self, vhost: Arc<Vhost>) {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anymq_auth::Action;
-use anymq_catalog::{Change, Queue as QueueDef, QueueKind, Topic};
+use anymq_catalog::{Change, Queue as QueueDef, QueueKind, Topic, topic_config};
 use anymq_types::{ConnectionId, QueueId, VhostId};
 
 use super::super::Core;
 use super::super::fx::Fx;
-use crate::core::changes::kind_of;
+use crate::core::changes::{kind_of, topic_settings};
 use crate::error::{Error, Result};
 use crate::queue::settings::Kind;
 use crate::topics::{CreateTopic, TopicId, TopicInfo};
@@ -80,6 +80,7 @@ impl Core {
                 name: topic.name.clone(),
                 id: topic_id(topic.id()),
                 partitions: topic.partitions.clone(),
+                settings: topic_settings(&topic.config),
                 config: topic.config.clone(),
                 kind: Kind::Stream,
             });
@@ -89,6 +90,7 @@ impl Core {
             name: queue.name.clone(),
             id: topic_id(queue.id),
             partitions: vec![queue.id],
+            settings: Arc::default(),
             config: BTreeMap::new(),
             kind: kind_of(queue.kind),
         })
@@ -110,6 +112,7 @@ impl Core {
             return Err(Error::conflict(format!("topic '{}' already exists", t.name)));
         }
         check_partitions(t.partitions)?;
+        topic_config::validate(&t.config).map_err(|e| Error::invalid(e.to_string()))?;
         self.check_vhost_queues(vhost, t.partitions)?;
         let name: Arc<str> = t.name.into();
         let first = self.catalog.next_ids().queue.0;
@@ -122,6 +125,7 @@ impl Core {
                 name: topic.name.clone(),
                 id: topic_id(topic.id()),
                 partitions: topic.partitions,
+                settings: topic_settings(&topic.config),
                 config: topic.config,
                 kind: Kind::Stream,
             });
@@ -181,6 +185,7 @@ impl Core {
         validate_only: bool,
     ) -> Result<()> {
         let topic = Topic { config, ..self.own_topic(session, name)? };
+        topic_config::validate(&topic.config).map_err(|e| Error::invalid(e.to_string()))?;
         let change = Change::TopicPut(topic);
         match validate_only {
             true => self.catalog.rehearse(&[change]).map_err(|e| Error::invalid(e.to_string())),
