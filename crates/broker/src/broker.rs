@@ -232,7 +232,7 @@ impl Broker {
     /// Does what is due; the next moment at which something will be. For brokers without threads.
     pub fn tick(&self) -> Option<Millis> {
         self.inner.with(|core, fx| core.tick(fx));
-        self.inner.core.lock().wheel.next()
+        self.inner.core.lock().next_timer()
     }
 
     /// Looks at memory, disk, snapshots and reclaim once. For brokers without threads.
@@ -336,7 +336,7 @@ impl Inner {
             // Whoever makes an appointment from here on leaves it there, and it is not overwritten.
             *self.timer.lock() = Millis(u64::MAX);
             self.with(|core, fx| core.tick(fx));
-            let next = self.core.lock().wheel.next().unwrap_or(Millis(u64::MAX));
+            let next = self.core.lock().next_timer().unwrap_or(Millis(u64::MAX));
             let mut timer = self.timer.lock();
             *timer = timer.min(next);
             let wait = timer.0.saturating_sub(self.now().0).min(1_000);

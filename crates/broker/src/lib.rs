@@ -28,6 +28,7 @@ mod session;
 mod stopped;
 mod tokens;
 pub mod topics;
+pub mod transactions;
 mod wheel;
 
 pub use anymq_auth::Turn;

@@ -5,6 +5,7 @@
 
 mod publish;
 mod topics;
+mod transactions;
 
 use std::sync::Arc;
 

@@ -15,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 pub use crate::core::partitions::producers::SequenceFault;
 pub use crate::queue::encoding::Encoding;
 pub use crate::queue::settings::Kind;
+use crate::transactions::TxnFault;
 
 /// A topic's identity: never reused, the same after restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +82,8 @@ pub enum WriteFault {
     Forbidden,
     /// Its records cannot be read, which a queue of single messages needs.
     Unreadable,
+    /// It is not part of the transaction that its producer is in.
+    Transaction(TxnFault),
     /// It does not follow what its producer wrote before.
     Sequence(SequenceFault),
 }

@@ -24,6 +24,7 @@ pub(crate) mod stats;
 pub(crate) mod streams;
 pub(crate) mod timers;
 pub(crate) mod topology;
+pub(crate) mod transactions;
 
 use std::sync::Arc;
 
@@ -125,6 +126,7 @@ pub(crate) struct Core {
     /// What is known of streams that are written and read by offset.
     pub(crate) partitions: FastMap<QueueId, Box<partitions::Partition>>,
     pub(crate) producer_ids: partitions::producers::ProducerIds,
+    pub(crate) coordinator: transactions::Coordinator,
     pub(crate) segments: SegmentUse,
     /// Bytes of records in memory, over all queues.
     pub(crate) resident: u64,
@@ -157,6 +159,7 @@ impl Core {
             wheel: Wheel::new(now),
             partitions: FastMap::default(),
             producer_ids: partitions::producers::ProducerIds::default(),
+            coordinator: transactions::Coordinator::default(),
             segments: SegmentUse::default(),
             resident: 0,
             alarms: Alarms::default(),

@@ -8,7 +8,7 @@ use super::Core;
 use super::snapshot;
 use crate::journal::{
     self, APPEND, ATTEMPTS, Append, BATCH, CATALOG, MARK, MOVED, PRODUCER_IDS, Reader, SETTLE, SPILL, TRIM,
-    read_pairs, read_ranges,
+    TXN, read_pairs, read_ranges,
 };
 use crate::queue::encoding::Encoding;
 use crate::queue::extent::Extent;
@@ -32,6 +32,7 @@ impl Replay for Core {
             APPEND => self.replay_append(&frame),
             BATCH => self.replay_batches(&frame),
             PRODUCER_IDS => self.replay_producer_ids(frame.body),
+            TXN => self.replay_transaction(frame.body),
             SETTLE => self.replay_settle(frame.body),
             CATALOG => {
                 let change = serde_json::from_slice(frame.body)
@@ -65,8 +66,10 @@ impl Core {
             return Some(self.replay_change(change).map_err(ReplayError));
         }
         let mut r = Reader::new(body);
-        if kind == snapshot::PRODUCER_IDS {
-            return self.replay_producer_ids(body).map(Ok);
+        match kind {
+            snapshot::PRODUCER_IDS => return self.replay_producer_ids(body).map(Ok),
+            snapshot::TXN => return self.replay_transaction(body).map(Ok),
+            _ => {}
         }
         let queue = self.queues.get_mut(&QueueId(r.varint()?))?;
         match kind {
@@ -79,6 +82,10 @@ impl Core {
             }
             snapshot::EXTENTS => restore_extents(queue, Encoding::Canonical, &mut r)?,
             snapshot::BATCH_EXTENTS => restore_extents(queue, Encoding::Batches, &mut r)?,
+            snapshot::OPEN_TRANSACTIONS => {
+                let id = queue.id;
+                self.partition(id).transactions.restore(&mut r)?;
+            }
             snapshot::PRODUCERS => {
                 let id = queue.id;
                 self.partition(id).producers.restore(&mut r)?;

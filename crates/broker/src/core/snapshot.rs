@@ -39,6 +39,10 @@ pub(crate) const PRIORITIES: u8 = 10;
 pub(crate) const BATCH_EXTENTS: u8 = 11;
 /// `queue, (producer, epoch, batches, (first sequence, last sequence, base offset)*)*`.
 pub(crate) const PRODUCERS: u8 = 12;
+/// `queue, (producer, first offset)* open, (producer, first, last offset)* aborted`.
+pub(crate) const OPEN_TRANSACTIONS: u8 = 14;
+/// As the journal's record of a transactional id.
+pub(crate) const TXN: u8 = 15;
 /// `next`: producer ids below may have been given out.
 pub(crate) const PRODUCER_IDS: u8 = 13;
 
@@ -100,6 +104,9 @@ impl Core {
         if self.producer_ids.reserved > 0 {
             out.item(PRODUCER_IDS, |o| put_varint(o, self.producer_ids.reserved));
         }
+        for record in self.transaction_records() {
+            out.item(TXN, |o| o.extend_from_slice(&record));
+        }
         let mut ids: Vec<QueueId> = self.queues.values().filter(|q| q.durable).map(|q| q.id).collect();
         ids.sort_unstable();
         let timers = self.durable_timers();
@@ -108,6 +115,9 @@ impl Core {
                 snapshot_queue(queue, &mut out);
             }
             if let Some(partition) = self.partitions.get(&id) {
+                if let Some(open) = partition.transactions.write(id) {
+                    out.item(OPEN_TRANSACTIONS, |o| o.extend_from_slice(&open));
+                }
                 for part in partition.producers.entries().chunks(ITEM_ENTRIES) {
                     out.item(PRODUCERS, |o| write_producers(id, part, o));
                 }

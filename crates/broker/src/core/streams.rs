@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::Core;
 use super::fx::Fx;
+use super::partitions::open::OpenTransactions;
 use super::stats::Way;
 use crate::api::{Delivery, Event, HolderId, Settled, Subscribe};
 use crate::error::{Error, Result};
@@ -133,7 +134,8 @@ impl Core {
                 return false;
             };
             let Some(cursor) = c.cursor.as_deref_mut() else { return false };
-            match next_run(queue, cursor, capacity) {
+            let transactions = self.partitions.get(&id).map(|partition| &partition.transactions);
+            match next_run(queue, transactions, cursor, capacity) {
                 Next::Run { first, count, records } => {
                     self.deliver_stream(fx, id, consumer, first, count, records)
                 }
@@ -248,6 +250,9 @@ impl Core {
             });
         }
         self.with_queue(id, |queue, segments| queue.trim(keep_from, segments));
+        if let Some(partition) = self.partitions.get_mut(&id) {
+            partition.transactions.trim(keep_from);
+        }
     }
 
     /// Has a stream with a maximum age looked at when its oldest chunk reaches it.
@@ -266,8 +271,17 @@ impl Core {
     }
 }
 
-fn next_run(queue: &Queue, cursor: &mut StreamCursor, max: u32) -> Next {
+fn next_run(
+    queue: &Queue,
+    transactions: Option<&OpenTransactions>,
+    cursor: &mut StreamCursor,
+    max: u32,
+) -> Next {
+    let stable = transactions.map_or(queue.stream.next, |t| t.last_stable(queue.stream.next));
     loop {
+        if cursor.place.offset >= stable {
+            return Next::End;
+        }
         let Some(number) = queue.stream.settle_place(&mut cursor.place) else { return Next::End };
         let Some(extent) = queue.stream.extent(number) else { return Next::End };
         if extent.live == 0 {
@@ -277,7 +291,7 @@ fn next_run(queue: &Queue, cursor: &mut StreamCursor, max: u32) -> Next {
         let Some((data, byte)) = queue.stream.rest_at(&cursor.place) else { return Next::Load(number) };
         let rest = &data[byte as usize..];
         if extent.encoding == Encoding::Batches {
-            match run_of_batch(queue, rest, cursor, max) {
+            match run_of_batch(queue, transactions, rest, cursor, max) {
                 Some(run) => return run,
                 None => continue,
             }
@@ -308,14 +322,26 @@ fn next_run(queue: &Queue, cursor: &mut StreamCursor, max: u32) -> Next {
 }
 
 /// The next messages of the batch at the cursor, as records; `None` if it has none that the consumer takes: the cursor is behind it then.
-fn run_of_batch(queue: &Queue, batches: &[u8], cursor: &mut StreamCursor, max: u32) -> Option<Next> {
+fn run_of_batch(
+    queue: &Queue,
+    transactions: Option<&OpenTransactions>,
+    batches: &[u8],
+    cursor: &mut StreamCursor,
+    max: u32,
+) -> Option<Next> {
     let Some((size, offsets)) = Encoding::Batches.unit(batches) else {
         cursor.place = Place::at(cursor.place.offset + 1);
         return None;
     };
     let batch = &batches[..size];
-    let base = anymq_batch::BatchHeader::parse(batch).map_or(0, |h| h.base_offset.cast_unsigned());
+    let header = anymq_batch::BatchHeader::parse(batch).unwrap_or_default();
+    let base = header.base_offset.cast_unsigned();
     let (from, end) = (cursor.place.offset, base + offsets);
+    let aborted = transactions.is_some_and(|t| t.is_aborted(header.producer_id, base));
+    if header.attributes.is_transactional() && aborted {
+        cursor.place = Place::at(end);
+        return None;
+    }
     let (mut first, mut count, mut records) = (from, 0u32, Vec::new());
     let read = crate::mapping::each_message(batch, &queue.name, Millis(0), |offset, write| {
         if offset < from {

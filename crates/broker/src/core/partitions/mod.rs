@@ -5,6 +5,7 @@
 //! stored but read off the index, whose last extents say where their frames end. Cost of a write: one look-up of the partition and its
 //! producer, one frame; of a read: one search of the index, one step for every batch that is given.
 
+pub(crate) mod open;
 pub(crate) mod producers;
 mod read;
 pub(crate) use read::runs_in;
@@ -14,8 +15,10 @@ mod write;
 use std::sync::Arc;
 
 use anymq_auth::Action;
+use anymq_batch::BatchHeader;
 use anymq_types::{ConnectionId, Position, QueueId};
 
+use self::open::OpenTransactions;
 use self::producers::Producers;
 use super::Core;
 use super::fx::Fx;
@@ -26,6 +29,7 @@ use crate::queue::Queue;
 #[derive(Default)]
 pub(crate) struct Partition {
     pub(crate) producers: Producers,
+    pub(crate) transactions: OpenTransactions,
     /// Sessions to wake when something more is committed, each once.
     pub(crate) watchers: Vec<Arc<Outbox>>,
     /// The high watermark as it was last seen: it never falls.
@@ -36,6 +40,16 @@ pub(crate) struct Partition {
 pub(crate) enum Refused {
     NoPartition,
     Forbidden,
+}
+
+impl Partition {
+    /// Notes a batch of a producer that was stored at `base`.
+    fn note(&mut self, header: &BatchHeader, batch: &[u8], base: u64) {
+        if !header.attributes.is_control() {
+            self.producers.note(header, base);
+        }
+        self.transactions.note(header, batch, base);
+    }
 }
 
 impl Core {

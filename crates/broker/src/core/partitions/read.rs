@@ -65,16 +65,26 @@ impl Core {
             return out;
         }
         let high = self.high_watermark(read.partition, committed);
+        let transactions = self.partitions.get(&read.partition).map(|p| &p.transactions);
         let Some(queue) = self.queues.get(&read.partition) else { return out };
         out.start = queue.log_start();
         out.high_watermark = high.max(out.start);
-        out.last_stable = out.high_watermark;
+        out.last_stable = transactions.map_or(high, |t| t.last_stable(high)).max(out.start);
+        let limit = if read.stable_only { out.last_stable } else { out.high_watermark };
         out.found = if read.offset < out.start || read.offset > queue.stream.next {
             Found::OutOfRange
         } else {
             let least_one = read.at_least_one && first;
-            queue.find_runs(read.offset, out.high_watermark, read.max_bytes, least_one)
+            queue.find_runs(read.offset, limit, read.max_bytes, least_one)
         };
+        if let (true, Some(transactions)) = (read.stable_only, transactions) {
+            let end = match &out.found {
+                Found::Runs(runs) => runs.last().map_or(read.offset, |run| run.end),
+                Found::Cold(_) => limit,
+                _ => read.offset,
+            };
+            out.aborted = transactions.aborted_in(read.offset, end);
+        }
         out
     }
 
@@ -95,7 +105,10 @@ impl Core {
         let start = queue.log_start();
         Ok(match of {
             OffsetOf::First => OffsetFound::Offset(start),
-            OffsetOf::Next { .. } => OffsetFound::Offset(high.max(start)),
+            OffsetOf::Next { stable_only } => {
+                let transactions = self.partitions.get(&id).map(|p| &p.transactions).filter(|_| stable_only);
+                OffsetFound::Offset(transactions.map_or(high, |t| t.last_stable(high)).max(start))
+            }
             OffsetOf::Since { at, from } => {
                 queue.chunk_where(from.max(start), high, |e| (u64::from(e.time_s) + 1) * 1000 > at.0)
             }

@@ -1,6 +1,7 @@
 //! Batches on their way into partitions.
 
 use anymq_auth::Action;
+use anymq_batch::BatchHeader;
 use anymq_log::Frame;
 use anymq_types::{ConnectionId, QueueId};
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use crate::queue::encoding::Encoding;
 use crate::queue::extent::Extent;
 use crate::queue::settings::Kind;
 use crate::topics::{Write, WriteFault, Wrote};
+use crate::transactions::{TxnFault, TxnState};
 
 /// Epoch of the leader: there has been no other.
 const LEADER_EPOCH: i32 = 0;
@@ -42,24 +44,40 @@ impl Core {
             Refused::Forbidden => WriteFault::Forbidden,
         })?;
         let queue = self.queues.get(&id).ok_or(WriteFault::NoPartition)?;
-        let (kind, durable, base, start) = (queue.kind, queue.durable, queue.stream.next, queue.log_start());
+        let (kind, base, start) = (queue.kind, queue.stream.next, queue.log_start());
         if header.has_producer() {
             let known = self.partition(id).producers.check(&header).map_err(WriteFault::Sequence)?;
             if let Some(base) = known {
                 return Ok(Wrote { base, start, duplicate: true });
             }
         }
-        if kind != Kind::Stream {
-            let count = self.write_messages(fx, id, &batch)?;
-            self.written(session, id, count);
-            return Ok(Wrote { base, start, duplicate: false });
+        if header.attributes.is_transactional() {
+            self.transactional_write(fx, id, &header).map_err(WriteFault::Transaction)?;
+        } else if header.has_producer() && self.partition(id).transactions.is_open(header.producer_id) {
+            return Err(WriteFault::Transaction(TxnFault::State(TxnState::Ongoing)));
         }
-        anymq_batch::set_base_offset(&mut batch, base.cast_signed());
-        anymq_batch::set_leader_epoch(&mut batch, LEADER_EPOCH);
-        let bytes = batch.freeze();
+        let count = if kind == Kind::Stream {
+            anymq_batch::set_base_offset(&mut batch, base.cast_signed());
+            anymq_batch::set_leader_epoch(&mut batch, LEADER_EPOCH);
+            self.store_batch(fx, id, &header, batch.freeze())
+        } else {
+            self.write_messages(fx, id, &batch)?
+        };
+        self.stats.published(u64::from(count), true);
+        self.stats.confirmed += u64::from(count);
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.published += u64::from(count);
+        }
+        Ok(Wrote { base, start, duplicate: false })
+    }
+
+    /// Appends a batch whose offset is set; how many offsets it takes.
+    fn store_batch(&mut self, fx: &mut Fx<'_>, id: QueueId, header: &BatchHeader, bytes: Bytes) -> u32 {
+        let Some(queue) = self.queues.get(&id) else { return 0 };
+        let (durable, base) = (queue.durable, queue.stream.next);
         let count = header.last_offset_delta.cast_unsigned() + 1;
-        let stored =
-            durable.then(|| fx.frame(BATCH, |out| Batches { queue: id, base, bytes: &bytes }.write(out)));
+        let batches = Batches { queue: id, base, bytes: &bytes };
+        let stored = durable.then(|| fx.frame(BATCH, |out| batches.write(out)));
         let chunk = Chunk {
             records: &bytes,
             count,
@@ -70,11 +88,19 @@ impl Core {
         };
         self.with_queue(id, |queue, segments| queue.append(base, chunk, segments, &mut Vec::new()));
         if header.has_producer() {
-            self.partition(id).producers.note(&header, base);
+            self.partition(id).note(header, &bytes, base);
         }
-        self.written(session, id, count);
         self.touch(fx, id);
-        Ok(Wrote { base, start, duplicate: false })
+        count
+    }
+
+    /// The marker that ends a transaction in a partition.
+    pub(crate) fn write_marker(&mut self, fx: &mut Fx<'_>, id: QueueId, marker: &[u8]) {
+        let (Some(queue), Ok(header)) = (self.queues.get(&id), BatchHeader::parse(marker)) else { return };
+        let mut batch = marker.to_vec();
+        anymq_batch::set_base_offset(&mut batch, queue.stream.next.cast_signed());
+        anymq_batch::set_leader_epoch(&mut batch, LEADER_EPOCH);
+        self.store_batch(fx, id, &header, batch.into());
     }
 
     /// A queue whose messages are settled one by one gets them one by one.
@@ -87,14 +113,6 @@ impl Core {
         self.append(fx, &[id], Bytes::from(chunk), count, true);
         self.enforce_length(fx, id);
         Ok(count)
-    }
-
-    fn written(&mut self, session: ConnectionId, _id: QueueId, count: u32) {
-        self.stats.published(u64::from(count), true);
-        self.stats.confirmed += u64::from(count);
-        if let Some(session) = self.sessions.get_mut(&session) {
-            session.published += u64::from(count);
-        }
     }
 
     /// A producer id that was never given out before.
@@ -144,9 +162,9 @@ impl Core {
         });
         self.segments.retain(frame.at.segment(), span);
         queue.ready_bytes += bytes.len() as u64;
-        let header = anymq_batch::BatchHeader::parse(bytes).ok()?;
+        let header = BatchHeader::parse(bytes).ok()?;
         if header.has_producer() {
-            self.partition(id).producers.note(&header, base);
+            self.partition(id).note(&header, bytes, base);
         }
         Some(())
     }

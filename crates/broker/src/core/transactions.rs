@@ -1,0 +1,374 @@
+//! The transaction coordinator: who produces under which transactional id, and what is part of the present transaction.
+//!
+//! A table in the core, by transactional id; a record of it is journaled when a producer comes, when a partition joins and when the
+//! transaction ends. Bound: [`IDS_MAX`] ids; the ones that are not in use go first. A transaction that is open for longer than its
+//! producer allows is aborted, and the producer fenced.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use anymq_auth::Action;
+use anymq_batch::{BatchHeader, Control, Head, marker};
+use anymq_types::{ConnectionId, Millis, QueueId};
+
+use super::Core;
+use super::fx::Fx;
+use crate::journal::{Reader, TXN, put_varint};
+use crate::queue::settings::Kind;
+use crate::routing::FastMap;
+use crate::transactions::{ProducerEpoch, TxnFault, TxnState, TxnStatus};
+
+/// Most transactional ids.
+const IDS_MAX: usize = 100_000;
+/// Longest that a transaction may be open (`transaction.max.timeout.ms`).
+const TIMEOUT_MAX_MS: u32 = 900_000;
+/// Longest transactional id, in bytes.
+const ID_BYTES_MAX: usize = 32_767;
+/// After this epoch a producer gets another id.
+const EPOCH_MAX: i16 = i16::MAX - 1;
+
+/// One transactional id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Txn {
+    producer: ProducerEpoch,
+    /// The end of the last transaction gave the producer a new epoch: a repeated end names the one before.
+    bumped: bool,
+    state: TxnState,
+    timeout_ms: u32,
+    /// Of the present transaction, or of the end of the last.
+    since: Millis,
+    partitions: BTreeSet<QueueId>,
+}
+
+/// The table of transactional ids.
+#[derive(Debug, Default)]
+pub(crate) struct Coordinator {
+    by_id: BTreeMap<Arc<str>, Txn>,
+    by_producer: FastMap<i64, Arc<str>>,
+    /// When open transactions are aborted.
+    deadlines: BTreeSet<(Millis, Arc<str>)>,
+}
+
+impl Coordinator {
+    /// When the next transaction is to be aborted.
+    pub(crate) fn next(&self) -> Option<Millis> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Puts a transactional id where it belongs, whatever it was before.
+    fn put(&mut self, id: &Arc<str>, txn: Txn) {
+        if let Some(old) = self.by_id.get(id) {
+            self.by_producer.remove(&old.producer.id);
+            self.deadlines.remove(&(old.deadline(), id.clone()));
+        }
+        self.by_producer.insert(txn.producer.id, id.clone());
+        if txn.state == TxnState::Ongoing {
+            self.deadlines.insert((txn.deadline(), id.clone()));
+        }
+        self.by_id.insert(id.clone(), txn);
+    }
+
+    /// Makes room for one more.
+    fn evict(&mut self) -> bool {
+        let idle = self.by_id.iter().filter(|(_, txn)| txn.state != TxnState::Ongoing);
+        let Some(id) = idle.min_by_key(|(_, txn)| txn.since).map(|(id, _)| id.clone()) else { return false };
+        if let Some(txn) = self.by_id.remove(&id) {
+            self.by_producer.remove(&txn.producer.id);
+        }
+        true
+    }
+}
+
+impl Txn {
+    fn deadline(&self) -> Millis {
+        Millis(self.since.0.saturating_add(u64::from(self.timeout_ms)))
+    }
+
+    /// Whether `who` speaks for the transactional id.
+    fn check(&self, who: ProducerEpoch) -> Result<(), TxnFault> {
+        match (who.id == self.producer.id, who.epoch == self.producer.epoch) {
+            (false, _) => Err(TxnFault::NotThisProducer),
+            (true, false) => Err(TxnFault::Fenced),
+            (true, true) => Ok(()),
+        }
+    }
+
+    /// Whether `who` repeats the end of the last transaction, after which it got a new epoch.
+    fn is_repeated_end(&self, who: ProducerEpoch, state: TxnState) -> bool {
+        self.bumped
+            && self.state == state
+            && who.id == self.producer.id
+            && who.epoch == self.producer.epoch - 1
+    }
+
+    fn write(&self, id: &str, out: &mut Vec<u8>) {
+        put_varint(out, id.len() as u64);
+        out.extend_from_slice(id.as_bytes());
+        let state = match self.state {
+            TxnState::Empty => 0,
+            TxnState::Ongoing => 1,
+            TxnState::Committed => 2,
+            TxnState::Aborted => 3,
+        };
+        let (producer, epoch) = (self.producer.id.cast_unsigned(), self.producer.epoch.max(0) as u64);
+        let fixed =
+            [producer, epoch, u64::from(self.bumped), state, u64::from(self.timeout_ms), self.since.0];
+        fixed.into_iter().for_each(|value| put_varint(out, value));
+        put_varint(out, self.partitions.len() as u64);
+        self.partitions.iter().for_each(|partition| put_varint(out, partition.0));
+    }
+
+    fn read(r: &mut Reader<'_>) -> Option<(Arc<str>, Txn)> {
+        let len = usize::try_from(r.varint()?).ok().filter(|&len| len <= r.rest.len())?;
+        let (id, rest) = r.rest.split_at(len);
+        r.rest = rest;
+        let id: Arc<str> = std::str::from_utf8(id).ok()?.into();
+        let producer =
+            ProducerEpoch { id: r.varint()?.cast_signed(), epoch: i16::try_from(r.varint()?).ok()? };
+        let bumped = r.varint()? == 1;
+        let state = match r.varint()? {
+            0 => TxnState::Empty,
+            1 => TxnState::Ongoing,
+            2 => TxnState::Committed,
+            3 => TxnState::Aborted,
+            _ => return None,
+        };
+        let (timeout_ms, since) = (u32::try_from(r.varint()?).ok()?, Millis(r.varint()?));
+        let mut partitions = BTreeSet::new();
+        for _ in 0..r.varint()? {
+            partitions.insert(QueueId(r.varint()?));
+        }
+        Some((id, Txn { producer, bumped, state, timeout_ms, since, partitions }))
+    }
+}
+
+impl Core {
+    /// A producer comes, or comes again: what it left open is aborted, and it gets the next epoch.
+    pub(crate) fn init_producer(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        id: &str,
+        timeout_ms: u32,
+        expected: Option<ProducerEpoch>,
+    ) -> Result<ProducerEpoch, TxnFault> {
+        self.may_transact(session, id)?;
+        if timeout_ms == 0 || timeout_ms > TIMEOUT_MAX_MS {
+            return Err(TxnFault::Timeout(TIMEOUT_MAX_MS));
+        }
+        let id: Arc<str> = id.into();
+        let known = self.coordinator.by_id.get(&id).cloned();
+        if let (Some(who), Some(txn)) = (expected, &known)
+            && !txn.is_repeated_end(who, txn.state)
+        {
+            txn.check(who)?;
+        }
+        if known.is_none() && self.coordinator.by_id.len() >= IDS_MAX && !self.coordinator.evict() {
+            return Err(TxnFault::Exhausted);
+        }
+        if known.as_ref().is_some_and(|txn| txn.state == TxnState::Ongoing) {
+            self.finish(fx, &id, false, false);
+        }
+        let before = self.coordinator.by_id.get(&id).map(|txn| txn.producer);
+        let producer = self.next_epoch(fx, before);
+        let txn = Txn {
+            producer,
+            bumped: false,
+            state: TxnState::Empty,
+            timeout_ms,
+            since: fx.now,
+            partitions: BTreeSet::new(),
+        };
+        self.record(fx, &id, txn);
+        Ok(producer)
+    }
+
+    /// Partitions become part of a transaction, which begins with the first.
+    pub(crate) fn join_transaction(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        id: &str,
+        who: ProducerEpoch,
+        partitions: &[QueueId],
+    ) -> Result<(), TxnFault> {
+        self.may_transact(session, id)?;
+        let (id, txn) = self.coordinator.by_id.get_key_value(id).ok_or(TxnFault::NotThisProducer)?;
+        txn.check(who)?;
+        let (id, txn) = (id.clone(), txn.clone());
+        self.join(fx, &id, txn, partitions)
+    }
+
+    fn join(
+        &mut self,
+        fx: &mut Fx<'_>,
+        id: &Arc<str>,
+        mut txn: Txn,
+        partitions: &[QueueId],
+    ) -> Result<(), TxnFault> {
+        let is_stream = |id: &QueueId| self.queues.get(id).is_some_and(|queue| queue.kind == Kind::Stream);
+        if let Some(&other) = partitions.iter().find(|id| !is_stream(id)) {
+            return Err(TxnFault::NoPartition(other));
+        }
+        if txn.state == TxnState::Ongoing && partitions.iter().all(|id| txn.partitions.contains(id)) {
+            return Ok(());
+        }
+        if txn.state != TxnState::Ongoing {
+            (txn.state, txn.since, txn.bumped) = (TxnState::Ongoing, fx.now, false);
+            txn.partitions.clear();
+        }
+        txn.partitions.extend(partitions);
+        self.record(fx, id, txn);
+        Ok(())
+    }
+
+    /// A batch of a transaction comes to a partition, which thereby becomes part of it.
+    pub(crate) fn transactional_write(
+        &mut self,
+        fx: &mut Fx<'_>,
+        partition: QueueId,
+        header: &BatchHeader,
+    ) -> Result<(), TxnFault> {
+        let id = self.coordinator.by_producer.get(&header.producer_id).cloned();
+        let id = id.ok_or(TxnFault::NotThisProducer)?;
+        let txn = self.coordinator.by_id.get(&id).cloned().ok_or(TxnFault::NotThisProducer)?;
+        txn.check(ProducerEpoch { id: header.producer_id, epoch: header.producer_epoch })?;
+        self.join(fx, &id, txn, &[partition])
+    }
+
+    /// Ends a transaction; with `bump`, its producer goes on in the next epoch.
+    pub(crate) fn end_transaction(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        id: &str,
+        who: ProducerEpoch,
+        commit: bool,
+        bump: bool,
+    ) -> Result<ProducerEpoch, TxnFault> {
+        self.may_transact(session, id)?;
+        let (id, txn) = self.coordinator.by_id.get_key_value(id).ok_or(TxnFault::NotThisProducer)?;
+        let (id, producer, state) = (id.clone(), txn.producer, txn.state);
+        let ended = if commit { TxnState::Committed } else { TxnState::Aborted };
+        if txn.is_repeated_end(who, ended) {
+            return Ok(producer);
+        }
+        txn.check(who)?;
+        match state {
+            TxnState::Ongoing => Ok(self.finish(fx, &id, commit, bump)),
+            _ if state == ended && !bump => Ok(producer),
+            // Nothing was sent; the producer aborts all the same, to be sure of its epoch.
+            _ if !commit && bump => Ok(self.finish(fx, &id, false, true)),
+            other => Err(TxnFault::State(other)),
+        }
+    }
+
+    /// Aborts what has been open for too long, and fences its producer.
+    pub(crate) fn abort_late_transactions(&mut self, fx: &mut Fx<'_>) {
+        while let Some((at, id)) = self.coordinator.deadlines.first().cloned() {
+            if at > fx.now {
+                return;
+            }
+            tracing::warn!(transactional_id = %id, "a transaction was open for longer than its producer allows: aborted");
+            self.abort_and_fence(fx, &id);
+        }
+    }
+
+    /// Aborts an open transaction for an operator; `false` if there is none.
+    pub(crate) fn abort_transaction(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        id: &str,
+    ) -> Result<bool, TxnFault> {
+        self.may_transact(session, id)?;
+        let open = self.coordinator.by_id.get_key_value(id).filter(|(_, txn)| txn.state == TxnState::Ongoing);
+        let Some(id) = open.map(|(id, _)| id.clone()) else { return Ok(false) };
+        self.abort_and_fence(fx, &id);
+        Ok(true)
+    }
+
+    fn abort_and_fence(&mut self, fx: &mut Fx<'_>, id: &Arc<str>) {
+        self.finish(fx, id, false, false);
+        let Some(txn) = self.coordinator.by_id.get(id).cloned() else { return };
+        let producer = self.next_epoch(fx, Some(txn.producer));
+        self.record(fx, id, Txn { producer, ..txn });
+    }
+
+    /// Writes the markers and the coordinator's record: one journal group, because it is one operation.
+    fn finish(&mut self, fx: &mut Fx<'_>, id: &Arc<str>, commit: bool, bump: bool) -> ProducerEpoch {
+        let Some(mut txn) = self.coordinator.by_id.get(id).cloned() else {
+            return ProducerEpoch { id: -1, epoch: -1 };
+        };
+        let producer = txn.producer;
+        for partition in std::mem::take(&mut txn.partitions) {
+            let head = Head { producer_id: producer.id, producer_epoch: producer.epoch, ..Head::default() };
+            let control = Control { commit, coordinator_epoch: 0 };
+            match marker(head, control, fx.now.0.cast_signed()) {
+                Ok(batch) => self.write_marker(fx, partition, &batch),
+                Err(fault) => tracing::error!(%partition, %fault, "a marker could not be made"),
+            }
+        }
+        txn.state = if commit { TxnState::Committed } else { TxnState::Aborted };
+        txn.since = fx.now;
+        txn.bumped = bump && producer.epoch < EPOCH_MAX;
+        if bump {
+            txn.producer = self.next_epoch(fx, Some(producer));
+        }
+        let producer = txn.producer;
+        self.record(fx, id, txn);
+        producer
+    }
+
+    fn next_epoch(&mut self, fx: &mut Fx<'_>, before: Option<ProducerEpoch>) -> ProducerEpoch {
+        match before.filter(|producer| producer.epoch < EPOCH_MAX) {
+            Some(producer) => ProducerEpoch { epoch: producer.epoch + 1, ..producer },
+            None => ProducerEpoch { id: self.new_producer(fx), epoch: 0 },
+        }
+    }
+
+    fn record(&mut self, fx: &mut Fx<'_>, id: &Arc<str>, txn: Txn) {
+        fx.frame(TXN, |out| txn.write(id, out));
+        if txn.state == TxnState::Ongoing {
+            let at = txn.deadline();
+            self.earliest_timer = Some(self.earliest_timer.map_or(at, |earlier| earlier.min(at)));
+        }
+        self.coordinator.put(id, txn);
+    }
+
+    fn may_transact(&self, session: ConnectionId, id: &str) -> Result<(), TxnFault> {
+        let state = self.sessions.get(&session).ok_or(TxnFault::Forbidden)?;
+        let allowed = state.access.check(self.now, Action::Write, "transactional id", id).is_ok();
+        if allowed && !id.is_empty() && id.len() <= ID_BYTES_MAX { Ok(()) } else { Err(TxnFault::Forbidden) }
+    }
+
+    /// Every transactional id that a session may use, in order.
+    pub(crate) fn transactions(&self, session: ConnectionId) -> Vec<TxnStatus> {
+        let all = self.coordinator.by_id.iter().filter(|(id, _)| self.may_transact(session, id).is_ok());
+        all.map(|(id, txn)| TxnStatus {
+            id: id.to_string(),
+            producer: txn.producer,
+            state: txn.state,
+            timeout_ms: txn.timeout_ms,
+            started: (txn.state == TxnState::Ongoing).then_some(txn.since),
+            partitions: txn.partitions.iter().copied().collect(),
+        })
+        .collect()
+    }
+
+    /// One of them, or the coordinator's record from the journal or a snapshot.
+    pub(crate) fn replay_transaction(&mut self, body: &[u8]) -> Option<()> {
+        let (id, txn) = Txn::read(&mut Reader::new(body))?;
+        self.coordinator.put(&id, txn);
+        Some(())
+    }
+
+    /// Every record, for a snapshot.
+    pub(crate) fn transaction_records(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.coordinator.by_id.iter().map(|(id, txn)| {
+            let mut out = Vec::new();
+            txn.write(id, &mut out);
+            out
+        })
+    }
+}

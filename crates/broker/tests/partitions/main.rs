@@ -1,0 +1,6 @@
+//! Partitions: what is written in batches is read by offset, byte for byte, once it is on disk, and stays so over restarts.
+
+mod crossing;
+mod house;
+mod reading;
+mod transactions;
