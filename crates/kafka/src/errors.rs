@@ -1,5 +1,6 @@
 //! What clients hear when something is wrong: the hall's kinds as error codes.
 
+use anymq_broker::transactions::TxnFault;
 use anymq_broker::{Error, ErrorKind};
 
 use crate::wire::ErrorCode;
@@ -23,4 +24,18 @@ pub(crate) fn topic_error(kind: ErrorKind) -> ErrorCode {
 /// The code and the sentence of an error of an operation on a topic.
 pub(crate) fn of_topic(error: &Error) -> (ErrorCode, String) {
     (topic_error(error.kind), error.text.clone())
+}
+
+/// The code of what is wrong with a transaction. Old clients do not know that they can be fenced.
+pub(crate) fn txn_error(fault: TxnFault, knows_fenced: bool) -> ErrorCode {
+    match fault {
+        TxnFault::Fenced if knows_fenced => ErrorCode::PRODUCER_FENCED,
+        TxnFault::Fenced => ErrorCode::INVALID_PRODUCER_EPOCH,
+        TxnFault::NotThisProducer => ErrorCode::INVALID_PRODUCER_ID_MAPPING,
+        TxnFault::State(_) => ErrorCode::INVALID_TXN_STATE,
+        TxnFault::Timeout(_) => ErrorCode::INVALID_TRANSACTION_TIMEOUT,
+        TxnFault::Forbidden => ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        TxnFault::NoPartition(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        TxnFault::Exhausted => ErrorCode::POLICY_VIOLATION,
+    }
 }

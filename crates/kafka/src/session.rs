@@ -270,6 +270,7 @@ fn after(wait: Duration) -> Instant {
 /// Which request an event is for.
 fn token_of(event: &Event) -> Option<u64> {
     match event {
+        Event::Loaded(loaded) => Some(loaded.token),
         Event::Delivery(_)
         | Event::Fetched { .. }
         | Event::Cancelled { .. }

@@ -35,6 +35,11 @@ impl Session {
         self.with(|core, _| core.topic_by_id(self.id, id)).0
     }
 
+    /// The topic and number of each partition; `None` where there is none any more.
+    pub fn partition_names(&self, partitions: &[QueueId]) -> Vec<Option<(Arc<str>, u32)>> {
+        self.with(|core, _| partitions.iter().map(|&id| core.partition_name(id)).collect()).0
+    }
+
     /// Makes a topic.
     ///
     /// # Errors

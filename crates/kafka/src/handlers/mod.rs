@@ -32,10 +32,17 @@ use std::ops::RangeInclusive;
 use crate::session::{Cx, Reply};
 use crate::wire::{ApiKey, Request};
 
+mod add_partitions_to_txn;
 pub(crate) mod api_versions;
+mod describe_transactions;
+mod end_txn;
 mod find_coordinator;
+mod list_transactions;
 mod sasl_authenticate;
 pub(crate) mod sasl_handshake;
+
+/// From this version of the operations on transactions, a fenced producer hears so; before, that its epoch is wrong.
+const FENCED_FROM: i16 = 2;
 
 /// How far an operation is supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,9 +132,9 @@ operations! {
     DeleteRecords, NOT_YET;
     InitProducerId, NOT_YET;
     OffsetForLeaderEpoch, NOT_YET;
-    AddPartitionsToTxn, NOT_YET;
+    AddPartitionsToTxn => add_partitions_to_txn::add_partitions_to_txn, Partial("versions 4 and 5, which brokers speak among themselves, are refused: 31");
     AddOffsetsToTxn, NOT_YET;
-    EndTxn, NOT_YET;
+    EndTxn => end_txn::end_txn, Full;
     TxnOffsetCommit, NOT_YET;
     DescribeAcls, NOT_YET;
     CreateAcls, NOT_YET;
@@ -156,8 +163,8 @@ operations! {
     UpdateFeatures, NOT_YET;
     DescribeCluster, NOT_YET;
     DescribeProducers, NOT_YET;
-    DescribeTransactions, NOT_YET;
-    ListTransactions, NOT_YET;
+    DescribeTransactions => describe_transactions::describe_transactions, Full;
+    ListTransactions => list_transactions::list_transactions, Full;
     ConsumerGroupHeartbeat, NOT_YET;
     ConsumerGroupDescribe, NOT_YET;
     ListConfigResources, NOT_YET;

@@ -62,6 +62,17 @@ impl Core {
         self.seen(session, info)
     }
 
+    /// The topic of a partition, and its number.
+    pub(crate) fn partition_name(&self, id: QueueId) -> Option<(Arc<str>, u32)> {
+        match self.catalog.topic_of(id) {
+            Some(topic) => {
+                let number = topic.partitions.iter().position(|&partition| partition == id)?;
+                Some((topic.name.clone(), number as u32))
+            }
+            None => self.queues.get(&id).map(|queue| (queue.name.clone(), 0)),
+        }
+    }
+
     fn seen(&self, session: ConnectionId, info: TopicInfo) -> Result<TopicInfo> {
         match self.may_see(session, &info.name) {
             true => Ok(info),
