@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use error::{ConfigError, Fault};
-pub use key::{Key, Shape, Standing, Type};
+pub use key::{Key, Shape, Standing, Type, VALUE_BYTES_MAX};
 pub use settings::{Cleanup, CompressionType, TimestampType, TopicSettings};
 pub use table::KEYS;
 

@@ -10,11 +10,13 @@
 //! this crate hold in memory has a bound, and reaching it stops the reading of that client's socket or closes it.
 
 pub mod config;
+mod configs;
 mod connection;
 #[allow(dead_code, reason = "for handlers that are still to come")]
 mod errors;
 pub mod handlers;
 mod handshake;
+mod names;
 mod output;
 mod peer;
 mod sasl;

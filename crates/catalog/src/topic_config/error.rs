@@ -1,5 +1,11 @@
 //! Why settings are refused.
 
+/// What a client wrote, as far as it is repeated: it is shown and logged, and need not be as long as a request can be.
+pub(super) fn shown(text: &str) -> String {
+    const CHARS_MAX: usize = 256;
+    text.chars().take(CHARS_MAX).collect()
+}
+
 /// Why the settings of a topic are refused. The wording is Kafka's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -29,6 +35,18 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// That nobody knows this setting.
+    pub fn unknown(name: &str) -> ConfigError {
+        ConfigError::Unknown(shown(name))
+    }
+
+    /// That this setting is set to nothing.
+    pub fn null(name: &str) -> ConfigError {
+        ConfigError::Null(shown(name))
+    }
+}
+
 /// What is wrong with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -55,6 +73,9 @@ pub enum Fault {
         "must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],..."
     )]
     NotReplicas,
+    /// Longer than a value can be.
+    #[error("Value must have no more than {0} bytes")]
+    TooLong(usize),
     /// Valid, but not done here.
     #[error("not supported: {0}")]
     NotDone(&'static str),

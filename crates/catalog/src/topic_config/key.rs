@@ -1,7 +1,10 @@
 //! A setting and how its values are read.
 
 use super::TopicSettings;
-use super::error::{ConfigError, Fault};
+use super::error::{ConfigError, Fault, shown};
+
+/// Longest value: a list of the replicas of 10 000 partitions is shorter.
+pub const VALUE_BYTES_MAX: usize = 128 << 10;
 
 /// A setting of topics.
 #[derive(Debug)]
@@ -120,7 +123,10 @@ impl Key {
 
     /// Puts a value where it belongs.
     pub(super) fn apply(&self, settings: &mut TopicSettings, text: &str) -> Result<(), ConfigError> {
-        let refuse = |fault| ConfigError::Value { name: self.name, value: text.to_owned(), fault };
+        let refuse = |fault| ConfigError::Value { name: self.name, value: shown(text), fault };
+        if text.len() > VALUE_BYTES_MAX {
+            return Err(refuse(Fault::TooLong(VALUE_BYTES_MAX)));
+        }
         let value = self.shape.read(text.trim()).map_err(refuse)?;
         match (&self.standing, value) {
             (Standing::Done(Set::Number(set)), Value::Number(number)) => set(settings, number),

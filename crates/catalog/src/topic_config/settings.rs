@@ -109,7 +109,7 @@ impl TopicSettings {
     /// What they come to over these: a broker's own defaults, made the same way.
     pub fn with(mut self, config: &BTreeMap<Arc<str>, Arc<str>>) -> Result<TopicSettings, ConfigError> {
         for (name, value) in config {
-            let key = super::find(name).ok_or_else(|| ConfigError::Unknown(name.to_string()))?;
+            let key = super::find(name).ok_or_else(|| ConfigError::unknown(name))?;
             key.apply(&mut self, value)?;
         }
         let (min, max) = (self.min_compaction_lag_ms, self.max_compaction_lag_ms);

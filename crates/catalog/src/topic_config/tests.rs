@@ -142,6 +142,11 @@ fn what_kafka_refuses_is_refused_in_its_words() {
         let said = validate(&map(&[(name, "1")])).unwrap_err().to_string();
         assert_eq!(said, format!("Unknown topic config name: {name}"));
     }
+    let long = "0".repeat((128 << 10) + 1);
+    for (name, value) in [("retention.ms", &*long), (&*long, "1")] {
+        let error = validate(&map(&[(name, value)])).unwrap_err();
+        assert!(error.to_string().len() < 400, "what a client sent is not repeated without a bound");
+    }
     let crossed = map(&[("max.compaction.lag.ms", "1"), ("min.compaction.lag.ms", "2")]);
     assert_eq!(
         validate(&crossed).unwrap_err().to_string(),

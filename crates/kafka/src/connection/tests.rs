@@ -1,4 +1,7 @@
 //! The door as a client sees it, over a pipe.
 
 mod client;
+mod cluster;
+mod configs;
 mod opening;
+mod topics;

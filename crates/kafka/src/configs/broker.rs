@@ -1,0 +1,97 @@
+//! The broker's settings in Kafka's names: those that mean something here. They are set in the configuration file, so that
+//! clients can read them only.
+
+use std::borrow::Cow;
+
+use anymq_catalog::topic_config::{KEYS, Type};
+
+use super::{Setting, Source, Synonym};
+use crate::session::Cx;
+
+/// Every setting of this broker that clients may read.
+pub(crate) fn broker_settings(cx: &Cx<'_>) -> Vec<Setting> {
+    let mut settings = own_settings(cx);
+    // What topics that set nothing follow.
+    for key in KEYS {
+        if let Some(name) = key.broker_name {
+            settings.push(fixed(name, key.kind(), key.default, key.doc));
+        }
+    }
+    settings.sort_unstable_by_key(|setting| setting.name);
+    settings.dedup_by_key(|setting| setting.name);
+    settings
+}
+
+fn own_settings(cx: &Cx<'_>) -> Vec<Setting> {
+    let (config, node) = (cx.config, cx.node());
+    let scheme = if cx.peer.tls { "SSL" } else { "PLAINTEXT" };
+    let advertised = format!("{scheme}://{}:{}", node.host, node.port);
+    let listener = format!("{scheme}://{}", cx.peer.local);
+    let mechanisms = if config.plain { "PLAIN" } else { "" };
+    let id = node.id.to_string();
+    vec![
+        of_file("advertised.listeners", Type::List, advertised, "Where clients are told to connect to."),
+        of_file(
+            "auto.create.topics.enable",
+            Type::Boolean,
+            config.auto_create_topics.to_string(),
+            "Whether a topic is made when a client asks for one that does not exist.",
+        ),
+        of_file("broker.id", Type::Int, id.clone(), "The id of this node."),
+        unset("broker.rack", Type::String, "Where this node stands."),
+        of_file(
+            "connections.max.idle.ms",
+            Type::Long,
+            config.idle_timeout.as_millis().to_string(),
+            "A connection on which nothing came for so long is closed.",
+        ),
+        fixed("default.replication.factor", Type::Int, "1", "Replicas of a topic whose maker does not say."),
+        fixed("delete.topic.enable", Type::Boolean, "true", "Whether topics can be deleted."),
+        of_file(
+            "fetch.max.bytes",
+            Type::Int,
+            config.fetch_bytes_max.0.to_string(),
+            "Most bytes of records in the answer to one fetch.",
+        ),
+        of_file("listeners", Type::List, listener, "Where this node listens."),
+        fixed("log.cleaner.enable", Type::Boolean, "true", "Whether topics are compacted."),
+        of_file("node.id", Type::Int, id, "The id of this node."),
+        of_file(
+            "num.partitions",
+            Type::Int,
+            config.default_partitions.to_string(),
+            "Partitions of a topic whose maker does not say.",
+        ),
+        fixed("process.roles", Type::List, "broker,controller", "What this node does."),
+        of_file("sasl.enabled.mechanisms", Type::List, mechanisms.into(), "How clients can log in."),
+        of_file(
+            "socket.request.max.bytes",
+            Type::Int,
+            config.request_bytes_max.0.to_string(),
+            "The largest request.",
+        ),
+    ]
+}
+
+fn of_file(name: &'static str, kind: Type, value: String, doc: &'static str) -> Setting {
+    setting(name, kind, Some(value.into()), Source::Broker, doc)
+}
+
+fn fixed(name: &'static str, kind: Type, value: &'static str, doc: &'static str) -> Setting {
+    setting(name, kind, Some(value.into()), Source::Default, doc)
+}
+
+fn unset(name: &'static str, kind: Type, doc: &'static str) -> Setting {
+    setting(name, kind, None, Source::Default, doc)
+}
+
+fn setting(
+    name: &'static str,
+    kind: Type,
+    value: Option<Cow<'static, str>>,
+    source: Source,
+    doc: &'static str,
+) -> Setting {
+    let synonyms = value.iter().map(|value| Synonym { name, value: value.clone(), source }).collect();
+    Setting { name, value, kind, source, read_only: true, doc, synonyms }
+}

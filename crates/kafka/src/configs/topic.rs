@@ -1,0 +1,80 @@
+//! The settings of a topic.
+
+use std::borrow::Cow;
+
+use anymq_broker::admin::Kind;
+use anymq_broker::topics::TopicInfo;
+use anymq_catalog::topic_config::{KEYS, Key};
+
+use super::{Setting, Source, Synonym};
+
+/// Every setting of a topic, by name.
+pub(crate) fn topic_settings(topic: &TopicInfo) -> impl Iterator<Item = Setting> + '_ {
+    let is_queue = topic.kind != Kind::Stream;
+    KEYS.iter().map(move |key| setting(key, topic.config.get(key.name).map(|value| value.trim()), is_queue))
+}
+
+fn setting(key: &'static Key, set: Option<&str>, is_queue: bool) -> Setting {
+    // What is in a queue stays until it is consumed.
+    let fixed = if is_queue && key.name == "retention.ms" { Some("-1") } else { None };
+    let set = set.or(fixed).map(|value| Cow::from(value.to_owned()));
+    let own = set.clone().map(|value| Synonym { name: key.name, value, source: Source::Topic });
+    let default =
+        key.broker_name.map(|name| Synonym { name, value: key.default.into(), source: Source::Default });
+    Setting {
+        name: key.name,
+        source: if own.is_some() { Source::Topic } else { Source::Default },
+        value: Some(set.unwrap_or(Cow::Borrowed(key.default))),
+        kind: key.kind(),
+        read_only: is_queue,
+        doc: key.doc,
+        synonyms: own.into_iter().chain(default).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use anymq_broker::topics::TopicId;
+
+    use super::*;
+
+    fn topic(kind: Kind, config: &[(&str, &str)]) -> TopicInfo {
+        let config: BTreeMap<_, _> = config.iter().map(|&(k, v)| (k.into(), v.into())).collect();
+        TopicInfo {
+            name: "t".into(),
+            id: TopicId(1),
+            partitions: Vec::new(),
+            config,
+            kind,
+            settings: Default::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_set_comes_before_what_is_not() {
+        let topic = topic(Kind::Stream, &[("retention.ms", " 5 ")]);
+        let all: Vec<Setting> = topic_settings(&topic).collect();
+        assert_eq!(all.len(), KEYS.len());
+        let one = |name| all.iter().find(|s| s.name == name).unwrap();
+        let retention = one("retention.ms");
+        assert_eq!((retention.value.as_deref(), retention.source), (Some("5"), Source::Topic));
+        let places: Vec<_> = retention.synonyms.iter().map(|s| (s.name, &*s.value, s.source)).collect();
+        assert_eq!(
+            places,
+            [("retention.ms", "5", Source::Topic), ("log.retention.ms", "604800000", Source::Default)]
+        );
+        let policy = one("cleanup.policy");
+        assert_eq!((policy.value.as_deref(), policy.source), (Some("delete"), Source::Default));
+        assert!(!policy.read_only);
+    }
+
+    #[test]
+    fn a_queue_keeps_what_is_in_it_and_cannot_be_set() {
+        let topic = topic(Kind::Classic, &[]);
+        let retention = topic_settings(&topic).find(|s| s.name == "retention.ms").unwrap();
+        assert_eq!(retention.value.as_deref(), Some("-1"));
+        assert!(topic_settings(&topic).all(|s| s.read_only));
+    }
+}

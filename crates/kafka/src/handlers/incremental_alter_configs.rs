@@ -1,0 +1,156 @@
+//! `IncrementalAlterConfigs`: some settings of a topic; the others stay.
+
+use std::collections::BTreeSet;
+
+use anymq_catalog::topic_config::{self, ConfigError, Key, VALUE_BYTES_MAX};
+use anymq_types::Position;
+
+use super::alter_configs::{
+    Config, Refusal, check_entries, check_resource, configure, invalid, named_twice, refused, respond,
+};
+use super::limits::ELEMENTS_MAX;
+use crate::configs::resource;
+use crate::session::{Cx, Reply};
+use crate::wire::ErrorCode;
+use crate::wire::messages::configs::{
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, IncrementalConfig,
+    IncrementalConfigsResource,
+};
+
+// What is done to a setting (`AlterConfigOp.OpType`).
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
+
+pub(super) fn incremental_alter_configs(
+    cx: &mut Cx<'_>,
+    request: IncrementalAlterConfigsRequest<'_>,
+) -> Reply {
+    if request.resources.len() > ELEMENTS_MAX {
+        return Reply::Close;
+    }
+    let named = request.resources.iter().map(|resource| (resource.resource_type, resource.resource_name));
+    let again = named_twice(named);
+    let mut commit = None;
+    let responses = respond(request.resources.iter().map(|resource| {
+        let named = (resource.resource_type, resource.resource_name);
+        let altered = match again.contains(&named) {
+            true => Err(invalid("Each resource must appear at most once.")),
+            false => alter(cx, &resource, request.validate_only, &mut commit),
+        };
+        (named, altered)
+    }));
+    cx.reply_when(commit, &IncrementalAlterConfigsResponse { responses, ..Default::default() })
+}
+
+fn alter(
+    cx: &Cx<'_>,
+    resource: &IncrementalConfigsResource<'_>,
+    validate_only: bool,
+    commit: &mut Option<Position>,
+) -> Result<(), Refusal> {
+    let name = resource.resource_name;
+    let entries = || resource.configs.iter();
+    check_entries(entries().map(|c| (c.name, c.value.is_none() && c.config_operation != DELETE)))?;
+    if let Some(odd) = entries().find(|c| !(SET..=SUBTRACT).contains(&c.config_operation)) {
+        return Err(invalid(format!("Unknown operations type {}", odd.config_operation)));
+    }
+    check_resource(cx, (resource.resource_type, name), || entries().map(|c| c.name))?;
+    if resource.resource_type != resource::TOPIC {
+        return Ok(());
+    }
+    let mut config = cx.hall.topic(name).map_or_else(|_| Config::new(), |topic| topic.config);
+    for entry in entries() {
+        apply(&mut config, &entry)?;
+    }
+    configure(cx, name, config, validate_only, commit)
+}
+
+/// Does one thing to the settings of a topic.
+fn apply(config: &mut Config, entry: &IncrementalConfig<'_>) -> Result<(), Refusal> {
+    let (name, value) = (entry.name, entry.value.unwrap_or_default());
+    if value.len() > VALUE_BYTES_MAX {
+        return Err(invalid(format!("A value has no more than {VALUE_BYTES_MAX} bytes")));
+    }
+    let key = topic_config::find(name);
+    match entry.config_operation {
+        SET => {
+            let key = key.ok_or_else(|| refused(ConfigError::unknown(name)))?;
+            config.insert(key.name.into(), value.into());
+        }
+        DELETE => {
+            config.remove(name);
+        }
+        operation => {
+            let key = key.filter(|key| key.is_list()).ok_or_else(|| not_a_list(name, operation))?;
+            let changed = changed_list(config, key, value, operation == APPEND);
+            config.insert(key.name.into(), changed.into());
+        }
+    }
+    Ok(())
+}
+
+/// A list with these items more or less. What is not set begins as its default.
+fn changed_list(config: &Config, key: &Key, items: &str, append: bool) -> String {
+    let now = config.get(key.name).map_or(key.default, |value| value);
+    let items = items.split(',').map(str::trim);
+    let mut list: Vec<&str> = now.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
+    if append {
+        let known: BTreeSet<&str> = list.iter().copied().collect();
+        list.extend(items.filter(|item| !known.contains(item)));
+    } else {
+        let gone: BTreeSet<&str> = items.collect();
+        list.retain(|item| !gone.contains(item));
+    }
+    list.join(",")
+}
+
+fn not_a_list(name: &str, operation: i8) -> Refusal {
+    let operation = if operation == APPEND { "APPEND" } else { "SUBTRACT" };
+    let shown: String = name.chars().take(256).collect();
+    let says = format!("Can't {operation} to key {shown} because its type is not LIST.");
+    (ErrorCode::INVALID_CONFIG, says)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(now: Option<&str>, operation: i8, value: &str) -> String {
+        let mut config = Config::new();
+        if let Some(now) = now {
+            config.insert("cleanup.policy".into(), now.into());
+        }
+        let entry =
+            IncrementalConfig { name: "cleanup.policy", config_operation: operation, value: Some(value) };
+        apply(&mut config, &entry).unwrap();
+        config["cleanup.policy"].to_string()
+    }
+
+    #[test]
+    fn lists_grow_and_shrink() {
+        assert_eq!(list(Some("compact"), APPEND, "delete"), "compact,delete");
+        assert_eq!(list(Some("compact,delete"), APPEND, "delete"), "compact,delete");
+        assert_eq!(list(Some("compact , delete"), SUBTRACT, "delete"), "compact");
+        assert_eq!(list(Some("compact"), SUBTRACT, "compact"), "");
+        assert_eq!(list(None, APPEND, "compact"), "delete,compact", "the default is delete");
+        assert_eq!(list(None, SUBTRACT, "delete"), "");
+    }
+
+    #[test]
+    fn what_is_no_list_is_set_or_deleted() {
+        for (operation, word) in [(APPEND, "APPEND"), (SUBTRACT, "SUBTRACT")] {
+            for name in ["retention.ms", "foo"] {
+                let entry = IncrementalConfig { name, config_operation: operation, value: Some("1") };
+                let (code, says) = apply(&mut Config::new(), &entry).unwrap_err();
+                assert_eq!(code, ErrorCode::INVALID_CONFIG);
+                assert_eq!(says, format!("Can't {word} to key {name} because its type is not LIST."));
+            }
+        }
+        let delete = IncrementalConfig { name: "foo", config_operation: DELETE, value: None };
+        assert_eq!(apply(&mut Config::new(), &delete), Ok(()));
+        let set = IncrementalConfig { name: "foo", config_operation: SET, value: Some("1") };
+        assert_eq!(apply(&mut Config::new(), &set).unwrap_err().1, "Unknown topic config name: foo");
+    }
+}
