@@ -19,7 +19,7 @@ ENV ANYMQ_SERVER__DATA_DIR=/var/lib/anymq \
     ANYMQ_LOGGING__FORMAT=json
 VOLUME ["/var/lib/anymq"]
 # AMQP, AMQP over TLS, admin API, metrics and health.
-EXPOSE 5672 5671 15672 15692
+EXPOSE 5672 5671 9092 15672 15692
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["/usr/bin/anymq", "health"]
 # The user guest may log in from inside the container only: give RABBITMQ_DEFAULT_USER and RABBITMQ_DEFAULT_PASS.

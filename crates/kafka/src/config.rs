@@ -11,6 +11,8 @@ use crate::wire::FRAME_BYTES_MAX;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Listen at all.
+    pub enabled: bool,
     /// The vhost whose topics and queues Kafka clients see.
     pub vhost: String,
     /// User of clients that do not log in; empty: every client must log in. `guest` counts only as long as its password
@@ -39,6 +41,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
+            enabled: true,
             vhost: "/".into(),
             anonymous_user: "guest".into(),
             plain: true,

@@ -21,6 +21,7 @@ pub(crate) fn topic_error(kind: ErrorKind) -> ErrorCode {
     }
 }
 
+#[allow(dead_code, reason = "for operations on topics")]
 /// The code and the sentence of an error of an operation on a topic.
 pub(crate) fn of_topic(error: &Error) -> (ErrorCode, String) {
     (topic_error(error.kind), error.text.clone())

@@ -9,10 +9,11 @@
 //! their requests; what says that something is stored leaves when the hall says it is on disk. What a client can make
 //! this crate hold in memory has a bound, and reaching it stops the reading of that client's socket or closes it.
 
+mod authorized;
 pub mod config;
 mod configs;
 mod connection;
-#[allow(dead_code, reason = "for handlers that are still to come")]
+mod convert;
 mod errors;
 pub mod handlers;
 mod handshake;
@@ -21,8 +22,8 @@ mod output;
 mod peer;
 mod sasl;
 mod serve;
-#[allow(dead_code, reason = "the contract of handlers, some of which are still to come")]
 mod session;
+mod topics;
 pub mod wire;
 
 pub use config::Config;

@@ -13,7 +13,7 @@ use anymq_broker::{Event, Session as Hall};
 use anymq_types::Position;
 use tokio::time::Instant;
 
-pub(crate) use self::cx::{Cx, Head, Parked, Reply, Wake};
+pub(crate) use self::cx::{Cx, Head, Node, Parked, Reply, Wake};
 use crate::config::Config;
 use crate::handlers::{self, api_versions};
 use crate::output::Output;

@@ -32,6 +32,9 @@ pub(crate) fn text(
     if let Some(amqps) = &places.amqps {
         text.push_str(&format!("  AMQP, TLS   amqps://{amqps}\n"));
     }
+    if let Some(kafka) = &places.kafka {
+        text.push_str(&format!("  Kafka       {kafka}\n"));
+    }
     text.push_str(&format!("  Admin API   http://{}/api/v1/overview\n", places.admin));
     if let Some(metrics) = &places.metrics {
         text.push_str(&format!("  Metrics     http://{metrics}/metrics\n"));

@@ -16,6 +16,9 @@ pub(crate) struct Places {
     /// AMQP over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) amqps: Option<String>,
+    /// Kafka; the TLS port if there is no plain one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kafka: Option<String>,
     /// Admin API.
     pub(crate) admin: String,
     /// Metrics and health without login.
@@ -26,10 +29,16 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    pub(crate) fn of(amqp: &Listener, admin: &Listener, metrics: Option<&Listener>) -> Places {
+    pub(crate) fn of(
+        amqp: &Listener,
+        kafka: Option<&Listener>,
+        admin: &Listener,
+        metrics: Option<&Listener>,
+    ) -> Places {
         Places {
             amqp: any(amqp).unwrap_or_default(),
             amqps: reachable(&amqp.tls_addresses()),
+            kafka: kafka.and_then(any),
             admin: any(admin).unwrap_or_default(),
             metrics: metrics.and_then(any),
             pid: std::process::id(),
@@ -87,6 +96,7 @@ mod tests {
         let places = Places {
             amqp: "127.0.0.1:1".into(),
             amqps: None,
+            kafka: None,
             admin: "127.0.0.1:2".into(),
             metrics: None,
             pid: 7,

@@ -72,8 +72,8 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
     board.certificates(tls.clone());
     let desk = Desk::new(board.clone(), settings.admin.door.clone(), settings.metrics.door.clone());
     let (clients, operators) = (Lifecycle::new(), Lifecycle::new());
-    let Doors { amqp, admin, metrics, moved } = doors;
-    let places = ready::Places::of(&amqp, &admin, metrics.as_ref());
+    let Doors { amqp, kafka, admin, metrics, moved } = doors;
+    let places = ready::Places::of(&amqp, kafka.as_ref(), &admin, metrics.as_ref());
     anymq_admin::serve_admin(admin, &operators, desk.clone());
     if let Some(metrics) = metrics {
         anymq_admin::serve_metrics(metrics, &operators, desk);
@@ -88,10 +88,13 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
         broker.accept_tokens(tokens.verifier());
     }
     anymq_amqp::serve(amqp, broker.clone(), settings.amqp.door.clone(), &clients);
+    if let Some(kafka) = kafka {
+        anymq_kafka::serve(kafka, broker.clone(), settings.kafka.door.clone(), &clients);
+    }
     board.ready(Arc::new(BrokerHall::new(broker.clone(), data_dir.clone())));
     memory::give_back_in_background();
     let took = SystemClock.monotonic().saturating_sub(began);
-    tracing::info!(amqp = %places.amqp, admin = %places.admin, took_ms = took.as_millis() as u64, "serving");
+    tracing::info!(amqp = %places.amqp, kafka = places.kafka.as_deref(), admin = %places.admin, took_ms = took.as_millis() as u64, "serving");
     if banner {
         crate::commands::print(&banner::text(&settings, &places, &moved, &data_dir, took))?;
     }
@@ -170,6 +173,7 @@ fn reload_all(
 
 struct Doors {
     amqp: Listener,
+    kafka: Option<Listener>,
     admin: Listener,
     metrics: Option<Listener>,
     moved: Vec<Moved>,
@@ -179,6 +183,7 @@ impl Doors {
     fn each(&self) -> impl Iterator<Item = (&'static str, &Listener)> {
         let doors = [
             Some(("amqp", &self.amqp)),
+            self.kafka.as_ref().map(|k| ("kafka", k)),
             Some(("admin", &self.admin)),
             self.metrics.as_ref().map(|m| ("metrics", m)),
         ];
@@ -207,12 +212,16 @@ impl Doors {
 fn bind(settings: &mut Settings, ports: Ports) -> Result<Doors, Problem> {
     let mut moved = Vec::new();
     let amqp = bind_one("amqp", &mut settings.amqp.listen, ports, &mut moved)?;
+    let kafka = match settings.kafka.door.enabled {
+        true => Some(bind_one("kafka", &mut settings.kafka.listen, ports, &mut moved)?),
+        false => None,
+    };
     let admin = bind_one("admin", &mut settings.admin.listen, ports, &mut moved)?;
     let metrics = match settings.metrics.door.enabled {
         true => Some(bind_one("metrics", &mut settings.metrics.listen, ports, &mut moved)?),
         false => None,
     };
-    Ok(Doors { amqp, admin, metrics, moved })
+    Ok(Doors { amqp, kafka, admin, metrics, moved })
 }
 
 fn bind_one(

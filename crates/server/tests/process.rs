@@ -49,8 +49,9 @@ impl Broker {
     fn start(dir: &Path, more: &[&str]) -> Broker {
         let file = dir.join("ready.json");
         let _ = std::fs::remove_file(&file);
-        let free = ["dev", "--ready-file", "ready.json", "--set", "admin.port=0", "--set", "metrics.port=0"];
-        let mut child = anymq(dir, &[&free, more].concat()).spawn().expect("starts");
+        let ports = ["--set", "kafka.port=0", "--set", "admin.port=0", "--set", "metrics.port=0"];
+        let free = [&["dev", "--ready-file", "ready.json"], &ports[..]].concat();
+        let mut child = anymq(dir, &[&free[..], more].concat()).spawn().expect("starts");
         let ready = until("start", || {
             if let Some(status) = child.try_wait().expect("status") {
                 panic!("ended with {status}");
@@ -111,7 +112,8 @@ fn dev_moves_a_taken_port_and_keeps_what_is_declared() {
     // A second broker on the same directory is refused.
     let data = dir.path().join("anymq-data");
     let data = data.to_str().expect("path");
-    let zero = ["--set", "amqp.port=0", "--set", "admin.port=0", "--set", "metrics.port=0"];
+    let zero = ["amqp", "kafka", "admin", "metrics"].map(|door| format!("--set={door}.port=0"));
+    let zero = zero.each_ref().map(String::as_str);
     let (code, _, err) = run(dir.path(), &[&["serve", "--data-dir", data], &zero[..]].concat());
     assert!(code == 1 && err.contains("AnyMQ-1402"), "{code} {err}");
     let (code, out, err) = broker.stop();

@@ -12,3 +12,9 @@ fn the_amqp_compatibility_page_is_fresh() {
 fn the_configuration_page_is_fresh() {
     expect_file!["../../../docs/configuration.md"].assert_eq(&anymq_server::config::reference());
 }
+
+#[test]
+fn the_kafka_compatibility_page_is_fresh() {
+    expect_file!["../../../docs/protocols/kafka.md"]
+        .assert_eq(&anymq_kafka::handlers::compatibility_markdown());
+}

@@ -4,4 +4,5 @@ mod client;
 mod cluster;
 mod configs;
 mod opening;
+mod records;
 mod topics;

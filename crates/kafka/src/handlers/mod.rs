@@ -20,8 +20,8 @@
 //!   it needs of the request's header it finds in `cx.head`, which is then that of its own request.
 //! * There is none: `Reply::Nothing` (acks 0), `Reply::Close` (the connection ends, as Kafka's does).
 //!
-//! Responses leave in the order of the requests by themselves. Lists of a request are walked twice rather than collected
-//! without a bound: a request of 100 MiB has room for ten million elements.
+//! Responses leave in the order of the requests by themselves. A request of 100 MiB has room for ten million elements, and
+//! an answer takes more memory for each than the request did: one that names more than [`ELEMENTS_MAX`] is refused.
 //!
 //! To add one: a `mod` line, and in `operations!` its row as `Api => file::function, Status;`. A row without `=>` has no
 //! handler, must be `Hidden`, and closes the connection of who asks.
@@ -40,6 +40,7 @@ pub(crate) mod api_versions;
 mod create_partitions;
 mod create_topics;
 mod delegation_tokens;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
@@ -49,19 +50,28 @@ mod describe_topic_partitions;
 mod describe_transactions;
 mod elect_leaders;
 mod end_txn;
+mod fetch;
 mod find_coordinator;
 mod incremental_alter_configs;
+mod init_producer_id;
 mod known;
 mod limits;
 mod list_config_resources;
+mod list_offsets;
 mod list_partition_reassignments;
 mod list_transactions;
+mod metadata;
+mod offset_for_leader_epoch;
+mod produce;
 mod sasl_authenticate;
 pub(crate) mod sasl_handshake;
 mod update_features;
 
 /// From this version of the operations on transactions, a fenced producer hears so; before, that its epoch is wrong.
 const FENCED_FROM: i16 = 2;
+
+/// Most partitions, topics, groups or other things that one request may name; the connection of who names more is closed.
+pub(crate) const ELEMENTS_MAX: usize = 100_000;
 
 /// How far an operation is supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,10 +145,10 @@ const NO_TOKENS: &str = "61: there are no delegation tokens";
 const TOPICS_ONLY: &str = "topics; everything else is set in the configuration file";
 
 operations! {
-    Produce, NOT_YET;
-    Fetch, NOT_YET;
-    ListOffsets, NOT_YET;
-    Metadata, NOT_YET;
+    Produce => produce::produce, Partial("versions 0 to 2 are offered and refused, as by Kafka: clients conclude from them which compression they may use");
+    Fetch => fetch::fetch, Partial("no fetch sessions: every fetch names its partitions");
+    ListOffsets => list_offsets::list_offsets, Full;
+    Metadata => metadata::metadata, Full;
     OffsetCommit, NOT_YET;
     OffsetFetch, NOT_YET;
     FindCoordinator => find_coordinator::find_coordinator, Full;
@@ -152,9 +162,9 @@ operations! {
     ApiVersions => api_versions::api_versions, Full;
     CreateTopics => create_topics::create_topics, Full;
     DeleteTopics => delete_topics::delete_topics, Full;
-    DeleteRecords, NOT_YET;
-    InitProducerId, NOT_YET;
-    OffsetForLeaderEpoch, NOT_YET;
+    DeleteRecords => delete_records::delete_records, Full;
+    InitProducerId => init_producer_id::init_producer_id, Full;
+    OffsetForLeaderEpoch => offset_for_leader_epoch::offset_for_leader_epoch, Full;
     AddPartitionsToTxn => add_partitions_to_txn::add_partitions_to_txn, Partial("versions 4 and 5, which brokers speak among themselves, are refused: 31");
     AddOffsetsToTxn, NOT_YET;
     EndTxn => end_txn::end_txn, Full;

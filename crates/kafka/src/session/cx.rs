@@ -72,6 +72,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) config: &'a Config,
     pub(crate) peer: &'a Peer,
     pub(crate) head: Head,
+    #[allow(dead_code, reason = "members of groups are told by it")]
     /// What the client calls itself; empty when a waiting request is asked again.
     pub(crate) client_id: &'a str,
 }

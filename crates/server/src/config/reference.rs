@@ -13,6 +13,7 @@ struct Chapter {
 const NET: &str = include_str!("../../../net/src/config.rs");
 const ADMIN: &str = include_str!("../../../admin/src/config.rs");
 const AMQP: &str = include_str!("../../../amqp/src/config.rs");
+const KAFKA: &str = include_str!("../../../kafka/src/config.rs");
 const OAUTH2: &str = include_str!("../../../auth/src/oauth2/config.rs");
 const BROKER: &str = include_str!("../../../broker/src/config.rs");
 const OWN: &str = include_str!("sections.rs");
@@ -26,6 +27,7 @@ const CHAPTERS: &[Chapter] = &[
     Chapter { table: "storage", structs: &[("Storage", OWN)] },
     Chapter { table: "broker", structs: &[("Config", BROKER)] },
     Chapter { table: "amqp", structs: &[("Config", NET), ("Config", AMQP)] },
+    Chapter { table: "kafka", structs: &[("Config", NET), ("Config", KAFKA)] },
     Chapter { table: "admin", structs: &[("Config", NET), ("Config", ADMIN)] },
     Chapter { table: "metrics", structs: &[("Config", NET), ("MetricsConfig", ADMIN)] },
 ];
@@ -49,7 +51,7 @@ Later places win: defaults, `anymq.toml` (or `--config FILE`), the environment, 
 const DEV: &str = "
 ## What `anymq dev` does otherwise
 
-`anymq dev` begins with `amqp.addresses` and `metrics.addresses` at this machine only and `logging.level = \"warn\"`; a port that is taken is moved to the next
+`anymq dev` begins with `amqp.addresses`, `kafka.addresses` and `metrics.addresses` at this machine only and `logging.level = \"warn\"`; a port that is taken is moved to the next
 free one, and it says so.
 ";
 

@@ -246,6 +246,7 @@ settings! {
     plain storage: Storage,
     plain broker: anymq_broker::Config,
     door amqp: anymq_amqp::Config,
+    door kafka: anymq_kafka::Config,
     door admin: anymq_admin::Config,
     door metrics: anymq_admin::MetricsConfig,
 }
@@ -263,7 +264,7 @@ fn loopback() -> Vec<std::net::IpAddr> {
 }
 
 impl Default for Settings {
-    /// What `anymq serve` begins with: AMQP and metrics on every interface, the admin API on this machine only.
+    /// What `anymq serve` begins with: AMQP, Kafka and metrics on every interface, the admin API on this machine only.
     fn default() -> Self {
         let sockets = |port, tls_port| anymq_net::Config { port, tls_port, ..anymq_net::Config::default() };
         Settings {
@@ -274,6 +275,7 @@ impl Default for Settings {
             storage: Storage::default(),
             broker: anymq_broker::Config::default(),
             amqp: Door { listen: sockets(5672, 5671), door: Default::default() },
+            kafka: Door { listen: sockets(9092, 9093), door: Default::default() },
             admin: Door {
                 listen: anymq_net::Config {
                     addresses: loopback(),
@@ -295,6 +297,7 @@ impl Settings {
     pub fn dev() -> Self {
         let mut settings = Settings::default();
         settings.amqp.listen.addresses = loopback();
+        settings.kafka.listen.addresses = loopback();
         settings.metrics.listen.addresses = loopback();
         settings.logging.level = "warn".into();
         settings
@@ -327,9 +330,13 @@ impl Settings {
         self.storage.validate().map_err(at("storage"))?;
         self.broker.validate().map_err(|text| named("broker", &text))?;
         self.amqp.door.validate().map_err(|text| named("amqp", &text))?;
-        for (section, listen) in
-            [("amqp", &self.amqp.listen), ("admin", &self.admin.listen), ("metrics", &self.metrics.listen)]
-        {
+        self.kafka.door.validate().map_err(|text| named("kafka", &text))?;
+        for (section, listen) in [
+            ("amqp", &self.amqp.listen),
+            ("kafka", &self.kafka.listen),
+            ("admin", &self.admin.listen),
+            ("metrics", &self.metrics.listen),
+        ] {
             listen.validate().map_err(at(section))?;
         }
         self.admin.door.validate().map_err(at("admin"))?;
