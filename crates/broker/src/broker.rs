@@ -25,6 +25,9 @@ use crate::progress::{Progress, Watched};
 use crate::session::Session;
 use crate::stopped;
 
+/// How long nothing is compacted after nothing was worth it.
+const COMPACTION_PAUSE: Duration = Duration::from_secs(5);
+
 /// What a broker is made of.
 pub struct Options {
     /// Settings.
@@ -57,6 +60,8 @@ pub enum StartError {
 pub(crate) struct Inner {
     pub(crate) core: Mutex<Core>,
     pub(crate) log: Log,
+    /// Held by whoever moves stored messages elsewhere.
+    pub(crate) moving: Mutex<()>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) config: Config,
     pub(crate) auth: Authenticator,
@@ -122,6 +127,7 @@ impl Broker {
         let inner = Arc::new(Inner {
             core: Mutex::new(core),
             log,
+            moving: Mutex::default(),
             disk,
             config,
             auth,
@@ -190,6 +196,7 @@ impl Broker {
     fn spawn_threads(&self) {
         let timer = self.clone();
         let house = self.clone();
+        let compactor = self.clone();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
                 .name(name.into())
@@ -198,6 +205,7 @@ impl Broker {
         };
         spawn("anymq-timer", Box::new(move || timer.inner.run_timer()));
         spawn("anymq-house", Box::new(move || house.inner.run_house()));
+        spawn("anymq-compact", Box::new(move || compactor.inner.run_compaction()));
     }
 
     /// The broker's time.
@@ -238,6 +246,11 @@ impl Broker {
     /// Looks at memory, disk, snapshots and reclaim once. For brokers without threads.
     pub fn housekeep(&self) {
         self.inner.housekeep();
+    }
+
+    /// Compacts the partition that has the most to gain, if one has enough; whether there was one. For brokers without threads.
+    pub fn compact(&self) -> bool {
+        self.inner.compact()
     }
 
     /// Takes a snapshot now.
@@ -343,6 +356,15 @@ impl Inner {
             if wait > 0 && !self.stopping.load(Ordering::SeqCst) {
                 self.timer_changed.wait_for(&mut timer, Duration::from_millis(wait));
             }
+        }
+    }
+
+    fn run_compaction(self: &Arc<Self>) {
+        while !self.stopping.load(Ordering::SeqCst) {
+            let found = self.compact();
+            let mut idle = self.timer.lock();
+            let pause = if found { Duration::ZERO } else { COMPACTION_PAUSE };
+            self.house_called.wait_for(&mut idle, pause);
         }
     }
 

@@ -128,6 +128,7 @@ impl Inner {
 
     fn copy_survivors(self: &Arc<Self>, segment: u32) -> Result<(), String> {
         loop {
+            let _moving = self.moving.lock();
             let batch = self.core.lock().survivors_in(segment);
             if batch.is_empty() {
                 return Ok(()); // Nothing live any more: the next round frees it.

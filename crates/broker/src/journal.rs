@@ -25,6 +25,8 @@ pub(crate) const TRIM: u8 = 8;
 pub(crate) const BATCH: u8 = 9;
 /// Producer ids below may have been given out: `next`.
 pub(crate) const PRODUCER_IDS: u8 = 11;
+/// A partition was compacted: `queue, offset`, everything before it.
+pub(crate) const COMPACTED: u8 = 13;
 /// A transactional id: `id, producer, epoch, bumped, state, timeout ms, since ms, partitions*`.
 pub(crate) const TXN: u8 = 12;
 

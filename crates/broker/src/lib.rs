@@ -10,6 +10,7 @@ pub mod admin;
 pub mod api;
 mod broker;
 mod browse;
+mod compaction;
 pub mod config;
 mod core;
 pub mod error;

@@ -141,11 +141,5 @@ pub(crate) fn dedup_key(record: &Record<'_>) -> Option<u128> {
     let headers = props.headers()?;
     let value = headers.get("x-deduplication-header").or_else(|| headers.get("x-idempotency-key"))?;
     let bytes = value.as_bytes()?;
-    let hash = |seed: u64| {
-        use std::hash::{BuildHasher, Hasher};
-        let mut hasher = foldhash::quality::FixedState::with_seed(seed).build_hasher();
-        hasher.write(bytes);
-        hasher.finish()
-    };
-    Some((hash(1) as u128) << 64 | hash(2) as u128)
+    Some(crate::routing::hash_128(bytes))
 }

@@ -268,12 +268,11 @@ impl Core {
     fn settings_of(&mut self, def: &QueueDef) -> Arc<Settings> {
         let resolved = self.catalog.settings(def);
         let topic = self.catalog.topic_of(def.id).map(|topic| topic_settings(&topic.config));
-        let kept = topic.as_deref().filter(|topic| topic.cleanup.delete);
         let settings = Settings {
             ttl_ms: resolved.message_ttl_ms,
             expires_ms: resolved.expires_ms,
             max_length: resolved.max_length,
-            max_length_bytes: resolved.max_length_bytes.or(kept.and_then(|topic| topic.retention_bytes)),
+            max_length_bytes: resolved.max_length_bytes,
             overflow: match resolved.overflow {
                 anymq_catalog::args::queue::Overflow::DropHead => Overflow::DropHead,
                 anymq_catalog::args::queue::Overflow::RejectPublish => Overflow::RejectPublish,
@@ -295,8 +294,8 @@ impl Core {
             lease_ms: resolved.lease_ms,
             dedup_ms: resolved.dedup_window_ms,
             delay_ms: resolved.delay_ms,
-            max_age_ms: resolved.max_age_ms.or(kept.and_then(|topic| topic.retention_ms)),
-            topic: topic.clone(),
+            max_age_ms: resolved.max_age_ms,
+            topic,
             consumer_timeout_ms: resolved
                 .consumer_timeout_ms
                 .or(Some(self.config.consumer_timeout_ms))

@@ -91,9 +91,9 @@ impl<'a> Fx<'a> {
         (at, (end.0 - at.0) as u32)
     }
 
-    /// The journal segment that is written now, or the one before it.
-    pub(crate) fn segment(&self) -> u32 {
-        self.end.map_or_else(|| self.log.committed().segment(), Position::segment)
+    /// Everything before it is on disk.
+    pub(crate) fn committed(&self) -> Position {
+        self.log.committed()
     }
 
     /// End of the last frame this operation wrote.

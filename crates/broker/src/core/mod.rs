@@ -17,6 +17,7 @@ pub(crate) mod publish;
 pub(crate) mod pump;
 pub(crate) mod reclaim;
 pub(crate) mod recovery;
+mod restore;
 pub(crate) mod sessions;
 pub(crate) mod settle;
 pub(crate) mod snapshot;

@@ -2,13 +2,13 @@
 
 use anymq_log::{Frame, Replay, ReplayError};
 use anymq_types::record::{self, Record, Records};
-use anymq_types::{Millis, Position, QueueId};
+use anymq_types::{Millis, QueueId};
 
 use super::Core;
 use super::snapshot;
 use crate::journal::{
-    self, APPEND, ATTEMPTS, Append, BATCH, CATALOG, MARK, MOVED, PRODUCER_IDS, Reader, SETTLE, SPILL, TRIM,
-    TXN, read_pairs, read_ranges,
+    self, APPEND, ATTEMPTS, Append, BATCH, CATALOG, COMPACTED, MARK, MOVED, PRODUCER_IDS, Reader, SETTLE,
+    SPILL, TRIM, TXN, read_pairs, read_ranges,
 };
 use crate::queue::encoding::Encoding;
 use crate::queue::extent::Extent;
@@ -33,6 +33,7 @@ impl Replay for Core {
             BATCH => self.replay_batches(&frame),
             PRODUCER_IDS => self.replay_producer_ids(frame.body),
             TXN => self.replay_transaction(frame.body),
+            COMPACTED => self.replay_compacted(frame.body),
             SETTLE => self.replay_settle(frame.body),
             CATALOG => {
                 let change = serde_json::from_slice(frame.body)
@@ -69,6 +70,7 @@ impl Core {
         match kind {
             snapshot::PRODUCER_IDS => return self.replay_producer_ids(body).map(Ok),
             snapshot::TXN => return self.replay_transaction(body).map(Ok),
+            snapshot::COMPACTED => return self.replay_compacted(body).map(Ok),
             _ => {}
         }
         let queue = self.queues.get_mut(&QueueId(r.varint()?))?;
@@ -80,8 +82,8 @@ impl Core {
                 queue.reserved = r.varint()?;
                 queue.ready_bytes = r.varint()?;
             }
-            snapshot::EXTENTS => restore_extents(queue, Encoding::Canonical, &mut r)?,
-            snapshot::BATCH_EXTENTS => restore_extents(queue, Encoding::Batches, &mut r)?,
+            snapshot::EXTENTS => queue.restore_extents(Encoding::Canonical, &mut r)?,
+            snapshot::BATCH_EXTENTS => queue.restore_extents(Encoding::Batches, &mut r)?,
             snapshot::OPEN_TRANSACTIONS => {
                 let id = queue.id;
                 self.partition(id).transactions.restore(&mut r)?;
@@ -102,17 +104,7 @@ impl Core {
                     }
                 }
             }
-            snapshot::PRIORITIES | snapshot::FOLDED_PRIORITIES => {
-                for (level, offset) in read_pairs(&mut r)? {
-                    if let Some(p) = queue.views.as_mut().and_then(|v| v.priorities.as_mut()) {
-                        let level = match kind {
-                            snapshot::PRIORITIES => p.stored_level(level)?,
-                            _ => p.folded_level(level)?,
-                        };
-                        p.put_back(level, offset);
-                    }
-                }
-            }
+            snapshot::PRIORITIES | snapshot::FOLDED_PRIORITIES => queue.restore_priorities(kind, &mut r)?,
             snapshot::ATTEMPTS => {
                 for (offset, n) in read_pairs(&mut r)? {
                     queue.views_mut().attempts.insert(offset, n as u32);
@@ -294,26 +286,6 @@ impl Core {
 }
 
 impl Queue {
-    fn restore_dedup(&mut self, r: &mut Reader<'_>) -> Option<()> {
-        for _ in 0..r.varint()? {
-            let (at, offset, high, low) = (r.varint()?, r.varint()?, r.varint()?, r.varint()?);
-            if let Some(dedup) = self.views.as_mut().and_then(|v| v.dedup.as_mut()) {
-                dedup.check((high as u128) << 64 | low as u128, offset, at);
-            }
-        }
-        Some(())
-    }
-
-    fn restore_extent(&mut self, extent: Extent) {
-        // A gap was messages that were only in memory; below head it does not matter.
-        let from = self.stream.next.max(self.head);
-        if from < extent.base {
-            self.settled.insert(from, extent.base);
-        }
-        self.stream.next = self.stream.next.max(extent.base);
-        self.stream.push(extent);
-    }
-
     /// After a snapshot, before anything else: counts what is live, and goes on at the offset that was next.
     pub(crate) fn restore_next(&mut self, segments: &mut SegmentUse) {
         let next = std::mem::take(&mut self.restored_next);
@@ -345,7 +317,8 @@ impl Queue {
         let all = [
             head.then_some(What::HeadTtl),
             self.settings.expires_ms.map(|_| What::Idle),
-            (is_stream && self.settings.max_age_ms.is_some()).then_some(What::Look),
+            (is_stream && (self.settings.max_age_ms.is_some() || self.settings.topic.is_some()))
+                .then_some(What::Look),
         ];
         all.into_iter().flatten()
     }
@@ -367,34 +340,4 @@ impl Queue {
         };
         self.rewind();
     }
-}
-
-fn restore_extents(queue: &mut Queue, encoding: Encoding, r: &mut Reader<'_>) -> Option<()> {
-    for _ in 0..r.varint()? {
-        let (base, count) = (r.varint()?, u32::try_from(r.varint()?).ok()?);
-        let at = Position::new(u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
-        let (span, own) = (u32::try_from(r.varint()?).ok()?, u32::try_from(r.varint()?).ok()?);
-        let time_s = u32::try_from(r.varint()?).ok()?;
-        // One behind the other, and all of them before the offset that comes next.
-        let end = base.checked_add(count as u64)?;
-        if base < queue.stream.next || end > queue.restored_next {
-            return None;
-        }
-        let extent = Extent {
-            base,
-            at,
-            count,
-            live: count,
-            span,
-            own,
-            time_s,
-            stored: true,
-            volatile: false,
-            synced: true,
-            encoding,
-            data: None,
-        };
-        queue.restore_extent(extent);
-    }
-    Some(())
 }

@@ -6,6 +6,7 @@
 use anymq_types::QueueId;
 
 use super::Core;
+use super::partitions::compaction::write_compacted;
 use super::partitions::producers::write_producers;
 use crate::journal::{put_varint, write_pairs, write_ranges};
 use crate::queue::Queue;
@@ -43,6 +44,8 @@ pub(crate) const PRODUCERS: u8 = 12;
 pub(crate) const OPEN_TRANSACTIONS: u8 = 14;
 /// As the journal's record of a transactional id.
 pub(crate) const TXN: u8 = 15;
+/// As the journal's record of a compacted partition.
+pub(crate) const COMPACTED: u8 = 16;
 /// `next`: producer ids below may have been given out.
 pub(crate) const PRODUCER_IDS: u8 = 13;
 
@@ -115,6 +118,9 @@ impl Core {
                 snapshot_queue(queue, &mut out);
             }
             if let Some(partition) = self.partitions.get(&id) {
+                if partition.compacted > 0 {
+                    out.item(COMPACTED, |o| write_compacted(id, partition.compacted, o));
+                }
                 if let Some(open) = partition.transactions.write(id) {
                     out.item(OPEN_TRANSACTIONS, |o| o.extend_from_slice(&open));
                 }

@@ -20,8 +20,6 @@ use crate::queue::extent::Place;
 use crate::queue::settings::Kind;
 use crate::wheel::{Entry, What};
 
-/// How often a topic's retention looks for what is old.
-const TOPIC_RETENTION_EVERY_MS: u64 = 60_000;
 /// Most messages handed to a stream consumer in one run.
 const RUN_MAX: u32 = 256;
 /// Bytes of records made of a batch after which a run ends.
@@ -216,8 +214,10 @@ impl Core {
     /// Applies a stream's retention: length in bytes and age.
     pub(crate) fn retain_stream(&mut self, fx: &mut Fx<'_>, id: QueueId) {
         let Some(queue) = self.queues.get(&id) else { return };
+        if let Some(topic) = queue.settings.topic.clone() {
+            return self.retain_topic(fx, id, &topic);
+        }
         let (max_bytes, max_age) = (queue.settings.max_length_bytes, queue.settings.max_age_ms);
-        let sealed_only = queue.settings.topic.is_some();
         if max_bytes.is_none_or(|max| queue.stream.own <= max) && max_age.is_none() {
             return;
         }
@@ -227,8 +227,7 @@ impl Core {
         for extent in queue.stream.extents().take(extents.saturating_sub(1)) {
             let over = max_bytes.is_some_and(|max| bytes > max);
             let old = max_age.is_some_and(|age| (extent.time_s as u64 + 1) * 1000 + age < fx.now.0);
-            let open = sealed_only && extent.stored && extent.at.segment() >= fx.segment();
-            if !over && !old || open {
+            if !over && !old {
                 break;
             }
             bytes -= extent.own as u64;
@@ -262,9 +261,7 @@ impl Core {
             return;
         };
         if queue.head_timer == Millis(0) && queue.stream.extents().len() > 1 {
-            // Of a topic what is old may have to stay for a while, until its segment is full.
-            let pause = if queue.settings.topic.is_some() { TOPIC_RETENTION_EVERY_MS } else { 1 };
-            let at = Millis(((oldest.time_s as u64 + 1) * 1000 + age).max(fx.now.0) + pause);
+            let at = Millis(((oldest.time_s as u64 + 1) * 1000 + age).max(fx.now.0) + 1);
             queue.head_timer = at;
             fx.timers.push(Entry { at, queue: id, what: What::Look });
         }

@@ -65,6 +65,6 @@ pub struct Settings {
     pub max_age_ms: Option<u64>,
     /// A consumer that holds a message longer than this gives it back, in milliseconds; `None`: never.
     pub consumer_timeout_ms: Option<u64>,
-    /// Of a topic's partition: its own settings. Then only whole journal segments go by age and size.
+    /// Of a topic's partition: its own settings, which say what is kept.
     pub topic: Option<Arc<TopicSettings>>,
 }

@@ -206,17 +206,14 @@ impl Queue {
             // While the journal is replayed nothing has been counted yet.
             self.ready = self.ready.saturating_sub(extent.live as u64);
         }
-        let from = self.head.max(self.stream.first());
-        if let Some(extent) = self.stream.extent_mut(self.stream.number_of(from))
-            && extent.base < offset
-            && extent.live > 0
-        {
+        let number = self.stream.number_of(self.head);
+        if let Some(extent) = self.stream.extent_mut(number).filter(|e| e.base < offset && e.live > 0) {
             // Part of a chunk: its bytes stay for the rest of it.
-            let gone = offset.saturating_sub(from.max(extent.base)) as u32;
+            let gone = offset.saturating_sub(self.head.max(extent.base)) as u32;
             extent.live -= gone;
             self.ready = self.ready.saturating_sub(u64::from(gone));
         }
-        self.head = from.max(offset.min(self.stream.next));
+        self.head = self.head.max(offset.min(self.stream.next));
         if self.fresh.offset < self.head {
             self.fresh = Place::at(self.head);
         }

@@ -42,6 +42,17 @@ pub(crate) type Copies<'a> = SmallVec<[&'a [u8]; 4]>;
 
 pub(crate) type FastMap<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
+/// 128 bits of a key, the same in every process: so many that no two keys meet.
+pub(crate) fn hash_128(key: &[u8]) -> u128 {
+    use std::hash::{BuildHasher, Hasher};
+    let half = |seed: u64| {
+        let mut hasher = foldhash::quality::FixedState::with_seed(seed).build_hasher();
+        hasher.write(key);
+        hasher.finish()
+    };
+    u128::from(half(1)) << 64 | u128::from(half(2))
+}
+
 /// What routing looks at.
 pub(crate) struct Message<'m, P> {
     /// Name of the exchange; empty is the default exchange.

@@ -2,5 +2,6 @@
 
 mod crossing;
 mod house;
+mod keeping;
 mod reading;
 mod transactions;

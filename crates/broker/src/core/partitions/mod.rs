@@ -5,9 +5,11 @@
 //! stored but read off the index, whose last extents say where their frames end. Cost of a write: one look-up of the partition and its
 //! producer, one frame; of a read: one search of the index, one step for every batch that is given.
 
+pub(crate) mod compaction;
 pub(crate) mod open;
 pub(crate) mod producers;
 mod read;
+mod retention;
 pub(crate) use read::runs_in;
 mod topics;
 mod write;
@@ -34,6 +36,8 @@ pub(crate) struct Partition {
     pub(crate) watchers: Vec<Arc<Outbox>>,
     /// The high watermark as it was last seen: it never falls.
     high: u64,
+    /// Everything before it was compacted.
+    pub(crate) compacted: u64,
 }
 
 /// Why a partition may not be used.
@@ -109,7 +113,7 @@ impl Queue {
     /// First offset that may be read.
     pub(crate) fn log_start(&self) -> u64 {
         match self.kind {
-            crate::queue::settings::Kind::Stream => self.stream.first().max(self.head),
+            crate::queue::settings::Kind::Stream => self.head,
             _ => self.stream.first(),
         }
     }

@@ -21,7 +21,7 @@ struct Ended {
 }
 
 /// A partition's transactions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct OpenTransactions {
     /// First offset by producer.
     open: BTreeMap<i64, u64>,

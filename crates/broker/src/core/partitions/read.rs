@@ -179,7 +179,7 @@ impl Core {
 
 impl Queue {
     /// Runs from the record or batch that holds `offset`, none beyond `limit`.
-    fn find_runs(&self, offset: u64, limit: u64, max_bytes: u32, at_least_one: bool) -> Found {
+    pub(crate) fn find_runs(&self, offset: u64, limit: u64, max_bytes: u32, at_least_one: bool) -> Found {
         let mut runs: Vec<Run> = Vec::new();
         let mut left = u64::from(max_bytes);
         let mut at = offset;
