@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Interop tests with unmodified clients.
 #
-#   tests/interop/run.sh target/release/anymq [PART…]      parts: probes node celery crash (all)
+#   tests/interop/run.sh target/release/anymq [PART…]      parts: probes node celery crash kafka (all)
 #
 # Installs the clients from PyPI and npm beside the tests, once. Longer runs, as for a release:
 #   CRASH_ROUNDS=200 CELERY_TASKS=10000 A12_ROUNDS=1000 tests/interop/run.sh target/release/anymq
@@ -19,7 +19,7 @@ elif [ -z "${AMQP_URL:-}" ]; then
   echo "without a binary AMQP_URL says which server"; exit 2
 fi
 shift
-parts=${*:-probes node celery crash}
+parts=${*:-probes node celery crash kafka}
 failed=
 INTEROP_SKIPPED=$(mktemp); export INTEROP_SKIPPED
 trap 'rm -f "$INTEROP_SKIPPED"' EXIT
@@ -34,6 +34,15 @@ install_node() {
   cmp -s "$here/node/package-lock.json" "$here/node/node_modules/installed.json" && return
   (cd "$here/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) && cp "$here/node/package-lock.json" "$here/node/node_modules/installed.json"
 }
+install_kafka() {
+  local here=$here/kafka
+  cmp -s "$here/requirements.txt" "$here/.venv/installed.txt" || {
+    python3 -m venv "$here/.venv" && "$here/.venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" \
+      && cp "$here/requirements.txt" "$here/.venv/installed.txt"
+  } || return
+  cmp -s "$here/package-lock.json" "$here/node_modules/installed.json" && return
+  (cd "$here" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) && cp "$here/package-lock.json" "$here/node_modules/installed.json"
+}
 pytest() { (cd "$here/python" && "$python" -m pytest -p no:cacheprovider "$@"); }
 part() { # NAME COMMAND…
   local name=$1 begin=$SECONDS
@@ -45,11 +54,19 @@ part() { # NAME COMMAND…
 
 case " $parts " in *" probes "*|*" celery "*) install_python || { echo "cannot install the Python clients"; exit 2; };; esac
 case " $parts " in *" node "*|*" crash "*) install_node || { echo "cannot install the Node clients"; exit 2; };; esac
+case " $parts " in *" kafka "*) install_kafka || { echo "cannot install the Kafka clients"; exit 2; };; esac
 
 for name in $parts; do
   case $name in
     probes) part probes pytest test_probes.py test_pika.py test_metrics.py test_restart.py test_operating.py test_tls.py test_oauth2.py test_clients.py test_disk_full.py test_delayed.py test_policies.py test_alarms.py;;
     node) part node env INTEROP_TIMEOUT_MS=$((300000 + ${A12_ROUNDS:-0} * 1000)) npm --prefix "$here/node" test --silent;;
+    kafka)
+      if [ -n "${ANYMQ_BIN:-}" ]; then
+        part kafkajs npm --prefix "$here/kafka" test --silent
+        part librdkafka bash -c 'cd "$0" && .venv/bin/python -m pytest -p no:cacheprovider test_librdkafka.py' "$here/kafka"
+      else
+        echo "== kafka skipped: starts brokers of its own"
+      fi;;
     celery) part celery pytest test_celery.py;;
     crash)
       part checker node --test "$here/crash/ledger.test.js"
