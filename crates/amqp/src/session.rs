@@ -248,7 +248,7 @@ impl Session {
                 }
                 Event::TimedOut { holder, timeout_ms } => self.timed_out(holder, timeout_ms, out)?,
                 // Answers to what this door does not ask.
-                Event::Loaded(_) => {}
+                Event::Loaded(_) | Event::Group { .. } => {}
                 Event::Close { reason } => {
                     return Err(AmqpError::new(crate::wire::ReplyCode::CONNECTION_FORCED, reason));
                 }

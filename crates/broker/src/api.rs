@@ -271,6 +271,13 @@ pub enum Event {
     },
     /// Answer to [`crate::Session::load`].
     Loaded(crate::topics::Loaded),
+    /// Answer to [`crate::Session::join_group`] or [`crate::Session::sync_group`] that could not be given at once.
+    Group {
+        /// The request's token.
+        token: u64,
+        /// The answer.
+        answer: Box<crate::GroupAnswer>,
+    },
     /// Somebody closed this connection.
     Close {
         /// Why, in words for the client.

@@ -35,6 +35,8 @@ pub struct Config {
     pub loopback_users: Vec<String>,
     /// Let addresses wait that failed to log in several times. Off where all clients come from one address, a proxy's.
     pub login_backoff: bool,
+    /// Consumer groups.
+    pub groups: crate::groups::config::Config,
 }
 
 impl Default for Config {
@@ -53,6 +55,7 @@ impl Default for Config {
             connections_max: 0,
             loopback_users: vec!["guest".into()],
             login_backoff: true,
+            groups: Default::default(),
         }
     }
 }
@@ -72,6 +75,6 @@ impl Config {
         if self.snapshot_every.0 < 1 << 20 {
             return Err(format!("broker.snapshot_every: {} is less than 1MiB", self.snapshot_every));
         }
-        Ok(())
+        self.groups.validate()
     }
 }

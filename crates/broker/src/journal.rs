@@ -23,6 +23,8 @@ pub(crate) const MOVED: u8 = 7;
 pub(crate) const TRIM: u8 = 8;
 /// Record batches of a partition: `queue, base offset, batches`.
 pub(crate) const BATCH: u8 = 9;
+/// A change to a consumer group, as `groups::durable` has it.
+pub(crate) const OFFSETS: u8 = 10;
 /// Producer ids below may have been given out: `next`.
 pub(crate) const PRODUCER_IDS: u8 = 11;
 /// A partition was compacted: `queue, offset`, everything before it.

@@ -271,6 +271,7 @@ fn after(wait: Duration) -> Instant {
 fn token_of(event: &Event) -> Option<u64> {
     match event {
         Event::Loaded(loaded) => Some(loaded.token),
+        Event::Group { token, .. } => Some(*token),
         Event::Delivery(_)
         | Event::Fetched { .. }
         | Event::Cancelled { .. }

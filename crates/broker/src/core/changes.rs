@@ -71,6 +71,9 @@ impl Core {
 
     /// Brings routers and queues in line with a change that the catalogue has made. Without effects: recovery.
     fn follow(&mut self, fx: Option<&mut Fx<'_>>, change: Change) {
+        if concerns_topics(&change) {
+            self.groups.topics_changed();
+        }
         match change {
             Change::VhostPut(vhost) => self.vhost_put(vhost.id),
             Change::VhostDelete { id } => self.vhost_gone(fx, id),
@@ -112,6 +115,7 @@ impl Core {
 
     fn vhost_gone(&mut self, fx: Option<&mut Fx<'_>>, id: VhostId) {
         self.routers.remove(&id);
+        self.groups.remove_vhost(id);
         if let Some(fx) = fx {
             let gone: Vec<ConnectionId> =
                 self.sessions.values().filter(|s| s.vhost == id).map(|s| s.id).collect();
@@ -167,6 +171,8 @@ impl Core {
 
     fn queue_gone(&mut self, fx: Option<&mut Fx<'_>>, id: QueueId) {
         let Some(mut queue) = self.queues.remove(&id) else { return };
+        let now = fx.as_ref().map_or(self.recovered_at, |fx| fx.now);
+        self.groups.partition_gone(now, id);
         let watchers = self.partitions.remove(&id).map(|p| p.watchers).unwrap_or_default();
         if let Some(router) = self.routers.get_mut(&queue.vhost) {
             router.queue_delete(&queue.name);
@@ -320,6 +326,19 @@ pub(crate) fn topic_settings(config: &BTreeMap<Arc<str>, Arc<str>>) -> Arc<Topic
         tracing::error!(%error, "a topic's settings are left out");
         TopicSettings::default()
     }))
+}
+
+/// Whether what topics there are, or who may read them, is different after it.
+fn concerns_topics(change: &Change) -> bool {
+    match change {
+        Change::QueuePut(queue) => queue.exclusive_owner.is_none(),
+        Change::TopicPut(_)
+        | Change::TopicDelete { .. }
+        | Change::QueueDelete { .. }
+        | Change::PermissionPut(_)
+        | Change::PermissionDelete { .. } => true,
+        _ => false,
+    }
 }
 
 fn check_size(change: &Change) -> Result<()> {

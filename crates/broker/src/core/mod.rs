@@ -9,6 +9,7 @@ pub(crate) mod changes;
 pub(crate) mod consume;
 pub(crate) mod deadletter;
 pub(crate) mod fx;
+pub(crate) mod groups;
 pub(crate) mod ids;
 pub(crate) mod load;
 pub(crate) mod memory;
@@ -37,6 +38,7 @@ use self::ids::Slab;
 use self::stats::Stats;
 use crate::api::{Alarms, HolderAbout, HolderId};
 use crate::config::Config;
+use crate::groups::Groups;
 use crate::outbox::Outbox;
 use crate::queue::Queue;
 use crate::queue::segments::SegmentUse;
@@ -128,6 +130,7 @@ pub(crate) struct Core {
     pub(crate) partitions: FastMap<QueueId, Box<partitions::Partition>>,
     pub(crate) producer_ids: partitions::producers::ProducerIds,
     pub(crate) coordinator: transactions::Coordinator,
+    pub(crate) groups: Groups,
     pub(crate) segments: SegmentUse,
     /// Bytes of records in memory, over all queues.
     pub(crate) resident: u64,
@@ -161,6 +164,7 @@ impl Core {
             partitions: FastMap::default(),
             producer_ids: partitions::producers::ProducerIds::default(),
             coordinator: transactions::Coordinator::default(),
+            groups: Groups::default(),
             segments: SegmentUse::default(),
             resident: 0,
             alarms: Alarms::default(),

@@ -7,8 +7,8 @@ use anymq_types::{Millis, QueueId};
 use super::Core;
 use super::snapshot;
 use crate::journal::{
-    self, APPEND, ATTEMPTS, Append, BATCH, CATALOG, COMPACTED, MARK, MOVED, PRODUCER_IDS, Reader, SETTLE,
-    SPILL, TRIM, TXN, read_pairs, read_ranges,
+    self, APPEND, ATTEMPTS, Append, BATCH, CATALOG, COMPACTED, MARK, MOVED, OFFSETS, PRODUCER_IDS, Reader,
+    SETTLE, SPILL, TRIM, TXN, read_pairs, read_ranges,
 };
 use crate::queue::encoding::Encoding;
 use crate::queue::extent::Extent;
@@ -31,6 +31,7 @@ impl Replay for Core {
         let parsed = match frame.kind {
             APPEND => self.replay_append(&frame),
             BATCH => self.replay_batches(&frame),
+            OFFSETS => self.replay_group(frame.body),
             PRODUCER_IDS => self.replay_producer_ids(frame.body),
             TXN => self.replay_transaction(frame.body),
             COMPACTED => self.replay_compacted(frame.body),
@@ -68,6 +69,7 @@ impl Core {
         }
         let mut r = Reader::new(body);
         match kind {
+            snapshot::GROUP => return self.replay_group(body).map(Ok),
             snapshot::PRODUCER_IDS => return self.replay_producer_ids(body).map(Ok),
             snapshot::TXN => return self.replay_transaction(body).map(Ok),
             snapshot::COMPACTED => return self.replay_compacted(body).map(Ok),
@@ -260,6 +262,7 @@ impl Core {
 
     /// The journal has been read: counts what it came to, and starts from there.
     pub(crate) fn recovered(&mut self, now: Millis, in_order: bool) {
+        self.groups.recovered(now);
         let mut delayed: hashbrown::HashMap<QueueId, u64> = hashbrown::HashMap::new();
         for entry in self.wheel.iter() {
             if let (What::Due(offset), Some(queue)) = (entry.what, self.queues.get(&entry.queue))

@@ -49,6 +49,9 @@ pub(crate) const COMPACTED: u8 = 16;
 /// `next`: producer ids below may have been given out.
 pub(crate) const PRODUCER_IDS: u8 = 13;
 
+/// A change to a consumer group, as in the journal.
+pub(crate) const GROUP: u8 = 20;
+
 /// A chunk is handed on when it has this many bytes.
 const CHUNK_BYTES: usize = 48 << 10;
 /// Entries in one item.
@@ -104,6 +107,7 @@ impl Core {
             let json = serde_json::to_vec(&change).expect("a change is plain data");
             out.item(CATALOG, |o| o.extend_from_slice(&json));
         }
+        self.durable_groups().for_each(|body| out.item(GROUP, |o| o.extend_from_slice(&body)));
         if self.producer_ids.reserved > 0 {
             out.item(PRODUCER_IDS, |o| put_varint(o, self.producer_ids.reserved));
         }

@@ -19,12 +19,13 @@ const EXPIRED_AT_ONCE_MAX: usize = 4_096;
 impl Core {
     /// When something is due next.
     pub(crate) fn next_timer(&self) -> Option<Millis> {
-        [self.wheel.next(), self.coordinator.next()].into_iter().flatten().min()
+        [self.wheel.next(), self.coordinator.next(), self.groups.next_due()].into_iter().flatten().min()
     }
 
     /// Moves the wheel to now and does what is due.
     pub(crate) fn tick(&mut self, fx: &mut Fx<'_>) {
         self.abort_late_transactions(fx);
+        self.tick_groups(fx);
         let mut fired = Vec::new();
         self.wheel.advance(fx.now, &mut fired);
         for Entry { queue: id, what, .. } in fired {

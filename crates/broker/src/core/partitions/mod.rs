@@ -12,6 +12,7 @@ mod read;
 mod retention;
 pub(crate) use read::runs_in;
 mod topics;
+pub(crate) use topics::{queue_of, topic_id};
 mod write;
 
 use std::sync::Arc;

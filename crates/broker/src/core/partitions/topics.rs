@@ -32,13 +32,13 @@ impl Core {
     }
 
     /// Whether a queue is a topic by itself.
-    fn is_topic(&self, queue: &QueueDef) -> bool {
+    pub(crate) fn is_topic(&self, queue: &QueueDef) -> bool {
         self.catalog.topic_of(queue.id).is_none()
             && queue.exclusive_owner.is_none()
             && name_fault(&queue.name).is_none()
     }
 
-    fn may_see(&self, session: ConnectionId, name: &str) -> bool {
+    pub(crate) fn may_see(&self, session: ConnectionId, name: &str) -> bool {
         let any = [Action::Read, Action::Write, Action::Configure];
         self.sessions.get(&session).is_some_and(|s| {
             any.iter().any(|&action| s.access.check(self.now, action, "topic", name).is_ok())
@@ -292,11 +292,11 @@ fn no_topic(name: &str) -> Error {
 const ID_HIGH: u64 = 0x416e_794d_512d_7470;
 
 /// The identity of the topic whose first partition is `first`, which is never reused.
-fn topic_id(first: QueueId) -> TopicId {
+pub(crate) fn topic_id(first: QueueId) -> TopicId {
     TopicId(u128::from(ID_HIGH) << 64 | u128::from(first.0))
 }
 
-fn queue_of(id: TopicId) -> Option<QueueId> {
+pub(crate) fn queue_of(id: TopicId) -> Option<QueueId> {
     ((id.0 >> 64) as u64 == ID_HIGH).then_some(QueueId(id.0 as u64))
 }
 
