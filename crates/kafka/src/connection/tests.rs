@@ -3,6 +3,7 @@
 mod client;
 mod cluster;
 mod configs;
+mod groups;
 mod opening;
 mod records;
 mod topics;
