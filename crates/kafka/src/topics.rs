@@ -11,9 +11,6 @@ use crate::wire::{ErrorCode, Uuid};
 /// Epoch of every partition's leader: there has been no other.
 pub(crate) const LEADER_EPOCH: i32 = 0;
 
-/// Longest name of a topic, in bytes.
-const NAME_BYTES_MAX: usize = 249;
-
 /// How a request names a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TopicRef<'a> {
@@ -54,12 +51,6 @@ pub(crate) fn check_epoch(epoch: i32) -> Result<(), ErrorCode> {
     }
 }
 
-/// Whether a topic can have this name.
-pub(crate) fn is_name(name: &str) -> bool {
-    let fits = (1..=NAME_BYTES_MAX).contains(&name.len()) && !matches!(name, "." | "..");
-    fits && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-}
-
 /// A topic's identity on the wire.
 pub(crate) fn uuid(id: TopicId) -> Uuid {
     Uuid(id.0.to_be_bytes())
@@ -73,17 +64,6 @@ pub(crate) fn topic_id(id: Uuid) -> TopicId {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_those_that_kafka_takes() {
-        let long = "a".repeat(NAME_BYTES_MAX);
-        for name in ["a", "A.b_c-9", "...", &long] {
-            assert!(is_name(name), "{name}");
-        }
-        for name in ["", ".", "..", "a b", "a/b", "\u{e4}", &format!("{long}a")] {
-            assert!(!is_name(name), "{name}");
-        }
-    }
 
     #[test]
     fn epochs_are_none_or_the_first() {

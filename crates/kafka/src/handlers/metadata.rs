@@ -10,6 +10,7 @@ use anymq_types::Position;
 use super::ELEMENTS_MAX;
 use crate::authorized;
 use crate::errors::topic_error;
+use crate::names;
 use crate::session::{Cx, Node, Reply};
 use crate::topics::{self, LEADER_EPOCH, TopicRef};
 use crate::wire::messages::metadata::{
@@ -91,7 +92,7 @@ impl Asked {
 
     /// A topic that does not exist, made if that is wanted.
     fn made(&mut self, cx: &Cx<'_>, name: &str) -> Result<TopicInfo, ErrorCode> {
-        if !topics::is_name(name) {
+        if names::fault(name).is_some() {
             return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
         }
         if !self.creates {
