@@ -102,6 +102,11 @@ impl Session {
             && !self.hall.congested()
     }
 
+    /// Whether a request is waiting behind which none is taken.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.is_alone && !self.ended
+    }
+
     /// Whether requests wait in the buffer that could not be taken when it was filled. Forgets it.
     pub(crate) fn resumes(&mut self) -> bool {
         std::mem::take(&mut self.stalled)

@@ -25,7 +25,11 @@ thread_local! {
 impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
     fn takes_input(&self) -> bool {
         match &self.stage {
-            Stage::Open(session) => !self.out.is_full() && session.takes_input(),
+            // Behind a request that wants to be alone one read is taken, to see whether the client is still there.
+            Stage::Open(session) => {
+                !self.out.is_full()
+                    && (session.takes_input() || session.is_alone() && self.partial.is_empty())
+            }
             Stage::Handshake(_) => self.partial.len() <= INPUT_BYTES_MAX,
             Stage::Verifying(..) | Stage::Done => false,
             Stage::Lingering => true,
@@ -38,6 +42,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
             return false;
         }
         if let Stage::Open(session) = &mut self.stage
+            && session.takes_input()
             && session.resumes()
         {
             self.resume();

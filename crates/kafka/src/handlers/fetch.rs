@@ -38,7 +38,9 @@ pub(super) fn fetch(cx: &mut Cx<'_>, request: FetchRequest<'_>) -> Reply {
         u64::try_from(request.min_bytes).unwrap_or(0).min(bytes_max),
         stable_only,
     );
-    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    // A client that is gone must not be waited for longer than one that says nothing.
+    let wait =
+        Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(cx.config.idle_timeout);
     fetching.begin(cx, wait)
 }
 

@@ -55,6 +55,12 @@ impl House {
         }
     }
 
+    /// Waits until every connection's task has ended.
+    pub(super) async fn ended(&self) {
+        self.tasks.close();
+        tokio::time::timeout(PATIENCE, self.tasks.wait()).await.expect("the connections end in time");
+    }
+
     /// A connected socket, nothing sent.
     pub(super) fn connect(&self) -> Client {
         self.connect_from("127.0.0.1:4000")

@@ -402,6 +402,41 @@ async fn there_was_one_leader() {
 }
 
 #[tokio::test]
+async fn a_fetch_that_waits_ends_with_its_client() {
+    let house = House::new();
+    let mut client = house.connect();
+    client.make("t").await;
+    client.send(11, FetchRequest { max_wait_ms: i32::MAX, ..fetch("t", 0) }).await;
+    drop(client);
+    house.ended().await;
+}
+
+#[tokio::test]
+async fn reading_stops_at_64_requests_without_an_answer() {
+    let house = House::with(false, Config::default());
+    let mut client = house.connect();
+    client.ask(8, MetadataRequest::default()).await;
+    let topic = MetadataRequestTopic { name: Some("t"), topic_id: Uuid::NONE };
+    let topics = || Some(vec![topic.clone()].into());
+    let made = MetadataRequest { topics: topics(), allow_auto_topic_creation: true, ..Default::default() };
+    client.send(8, made).await;
+    let batch = batch(0, &[&"x".repeat(10_000)], Compression::None);
+    // None of them is on disk, so that none is answered: what is sent ahead fills the pipe in the end.
+    let mut sent = 0;
+    let patience = std::time::Duration::from_millis(300);
+    while tokio::time::timeout(patience, client.send(9, produce("t", 0, &batch))).await.is_ok() {
+        sent += 1;
+        assert!(sent < 200, "the server reads on and on");
+    }
+    assert!(sent >= 63, "{sent} requests were taken");
+    house.broker.log().commit_now();
+    client.receive(ApiKey::Metadata, 8).await;
+    for _ in 1..64 {
+        client.receive(ApiKey::Produce, 9).await;
+    }
+}
+
+#[tokio::test]
 async fn an_answer_waits_for_the_disk_and_holds_back_those_behind_it() {
     let house = House::with(false, Config::default());
     let mut client = house.connect();
