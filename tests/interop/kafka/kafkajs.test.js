@@ -61,6 +61,35 @@ test('records are deleted from the front', async () => {
   });
 });
 
+test('a group reads everything once, and goes on where it stopped', async () => {
+  const topic = 'groups';
+  await using(kafka.admin(), (admin) => admin.createTopics({ topics: [{ topic, numPartitions: 3 }] }));
+  const send = (from) => using(producer(), (client) => client.send({
+    topic, messages: Array.from({ length: 50 }, (_, n) => ({ key: String(from + n), value: String(from + n) })),
+  }));
+  const read = async (count) => {
+    const values = [];
+    await using(kafka.consumer({ groupId: 'readers' }), async (consumer) => {
+      await consumer.subscribe({ topic, fromBeginning: true });
+      await new Promise((resolve, reject) => {
+        setTimeout(() => reject(new Error(`only ${values.length} of ${count} came`)), 60000).unref();
+        consumer.run({
+          eachMessage: async ({ message }) => {
+            values.push(Number(message.value));
+            if (values.length === count) resolve();
+          },
+        }).catch(reject);
+      });
+      await consumer.stop();
+    });
+    return values.sort((a, b) => a - b);
+  };
+  for (const from of [0, 50]) {
+    await send(from);
+    assert.deepEqual(await read(50), Array.from({ length: 50 }, (_, n) => from + n));
+  }
+});
+
 test('the address told is the one dialled', async () => {
   await using(kafka.admin(), async (admin) => {
     const { brokers, controller } = await admin.describeCluster();

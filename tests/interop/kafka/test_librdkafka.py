@@ -153,6 +153,22 @@ def test_what_is_refused_is_said(broker):
     reader.close()
 
 
+def test_a_transaction_is_seen_whole_or_not_at_all(broker):
+    topic = unique("transactions")
+    client = producer(broker.kafka, **{"transactional.id": topic})
+    client.init_transactions(PATIENCE)
+    for value, end in [(b"kept", client.commit_transaction), (b"dropped", client.abort_transaction), (b"last", client.commit_transaction)]:
+        client.begin_transaction()
+        client.produce(topic, value)
+        assert client.flush(PATIENCE) == 0
+        end(PATIENCE)
+    for isolation, expected in [("read_committed", [b"kept", b"last"]), ("read_uncommitted", [b"kept", b"dropped", b"last"])]:
+        reader = consumer(broker.kafka, **{"isolation.level": isolation})
+        reader.assign([TopicPartition(topic, 0, 0)])
+        assert [m.value() for m in receive(reader, len(expected))] == expected
+        reader.close()
+
+
 def test_amqp_and_kafka_meet_in_one_stream(broker):
     name = unique("meeting")
     connection = pika.BlockingConnection(pika.URLParameters(broker.url))
