@@ -16,6 +16,7 @@ const AMQP: &str = include_str!("../../../amqp/src/config.rs");
 const KAFKA: &str = include_str!("../../../kafka/src/config.rs");
 const OAUTH2: &str = include_str!("../../../auth/src/oauth2/config.rs");
 const BROKER: &str = include_str!("../../../broker/src/config.rs");
+const GROUPS: &str = include_str!("../../../broker/src/groups/config.rs");
 const OWN: &str = include_str!("sections.rs");
 
 const CHAPTERS: &[Chapter] = &[
@@ -26,6 +27,7 @@ const CHAPTERS: &[Chapter] = &[
     Chapter { table: "auth.oauth2", structs: &[("Config", OAUTH2)] },
     Chapter { table: "storage", structs: &[("Storage", OWN)] },
     Chapter { table: "broker", structs: &[("Config", BROKER)] },
+    Chapter { table: "broker.groups", structs: &[("Config", GROUPS)] },
     Chapter { table: "amqp", structs: &[("Config", NET), ("Config", AMQP)] },
     Chapter { table: "kafka", structs: &[("Config", NET), ("Config", KAFKA)] },
     Chapter { table: "admin", structs: &[("Config", NET), ("Config", ADMIN)] },
