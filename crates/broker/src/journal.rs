@@ -27,6 +27,8 @@ pub(crate) const BATCH: u8 = 9;
 pub(crate) const OFFSETS: u8 = 10;
 /// Producer ids below may have been given out: `next`.
 pub(crate) const PRODUCER_IDS: u8 = 11;
+/// Offsets that a transaction will commit: `transactional id, as in OFFSETS`.
+pub(crate) const TXN_OFFSETS: u8 = 14;
 /// A partition was compacted: `queue, offset`, everything before it.
 pub(crate) const COMPACTED: u8 = 13;
 /// A transactional id: `id, producer, epoch, bumped, state, timeout ms, since ms, partitions*`.

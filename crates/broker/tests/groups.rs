@@ -119,14 +119,16 @@ fn commit<'a>(group: &'a str, topic: &'a str, offsets: &[(i32, i64, &'a str)]) -
     CommitOffsets {
         who: nobody(group),
         knows_epochs: false,
+        in_transaction: false,
         topics: vec![(TopicRef::Name(topic), offsets.iter().map(one).collect())],
     }
 }
 
 /// All offsets of a group: topic, partition, offset, note.
 fn offsets(session: &Session, group: &str) -> Vec<(String, i32, i64, String)> {
-    let all =
-        session.fetch_offsets(&FetchOffsets { group, member: None, topics: None }).expect("may be seen");
+    let all = session
+        .fetch_offsets(&FetchOffsets { group, member: None, stable_only: false, topics: None })
+        .expect("may be seen");
     let mut rows = Vec::new();
     for topic in all {
         for (partition, found) in topic.partitions {
@@ -278,17 +280,27 @@ fn what_is_refused_is_refused_alone() {
     assert_eq!(offsets(&session, "g"), [row("t", 0, 1, ""), row("t", 1, 4, "")]);
 
     let topics = vec![(TopicRef::Name("t"), vec![0, 7]), (TopicRef::Name("none"), vec![0])];
-    let fetched = session.fetch_offsets(&FetchOffsets { group: "g", member: None, topics: Some(topics) });
+    let fetched = session.fetch_offsets(&FetchOffsets {
+        group: "g",
+        member: None,
+        stable_only: false,
+        topics: Some(topics),
+    });
     let fetched = fetched.expect("may be seen");
     assert_eq!(fetched[0].partitions[1], (7, Ok(None)));
     assert_eq!(fetched[1].partitions, [(0, Ok(None))]);
     let unknown = anymq_broker::topics::TopicId(5);
     let topics = vec![(TopicRef::Id(unknown), vec![0])];
-    let fetched = session.fetch_offsets(&FetchOffsets { group: "g", member: None, topics: Some(topics) });
+    let fetched = session.fetch_offsets(&FetchOffsets {
+        group: "g",
+        member: None,
+        stable_only: false,
+        topics: Some(topics),
+    });
     assert_eq!(fetched.expect("may be seen")[0].partitions, [(0, Err(GroupFault::NoTopic))]);
     let who = InGroup { generation: 3, ..nobody("new") };
     for (knows_epochs, fault) in [(false, GroupFault::IllegalGeneration), (true, GroupFault::NotFound)] {
-        let request = CommitOffsets { who, knows_epochs, topics: vec![] };
+        let request = CommitOffsets { who, knows_epochs, in_transaction: false, topics: vec![] };
         assert_eq!(session.commit_offsets(&request), Err(fault));
     }
 }

@@ -63,6 +63,7 @@ pub(crate) fn group_error(fault: &GroupFault) -> ErrorCode {
         GroupFault::Invalid(_) => ErrorCode::INVALID_REQUEST,
         GroupFault::InvalidPattern(_) => ErrorCode::INVALID_REGULAR_EXPRESSION,
         GroupFault::UnsupportedVersion => ErrorCode::UNSUPPORTED_VERSION,
+        GroupFault::Unstable => ErrorCode::UNSTABLE_OFFSET_COMMIT,
         GroupFault::NotEmpty => ErrorCode::NON_EMPTY_GROUP,
         GroupFault::Subscribed => ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC,
         GroupFault::MetadataTooLarge => ErrorCode::OFFSET_METADATA_TOO_LARGE,

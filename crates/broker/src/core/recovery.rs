@@ -8,7 +8,7 @@ use super::Core;
 use super::snapshot;
 use crate::journal::{
     self, APPEND, ATTEMPTS, Append, BATCH, CATALOG, COMPACTED, MARK, MOVED, OFFSETS, PRODUCER_IDS, Reader,
-    SETTLE, SPILL, TRIM, TXN, read_pairs, read_ranges,
+    SETTLE, SPILL, TRIM, TXN, TXN_OFFSETS, read_pairs, read_ranges,
 };
 use crate::queue::encoding::Encoding;
 use crate::queue::extent::Extent;
@@ -34,6 +34,7 @@ impl Replay for Core {
             OFFSETS => self.replay_group(frame.body),
             PRODUCER_IDS => self.replay_producer_ids(frame.body),
             TXN => self.replay_transaction(frame.body),
+            TXN_OFFSETS => self.replay_pending_offsets(frame.body),
             COMPACTED => self.replay_compacted(frame.body),
             SETTLE => self.replay_settle(frame.body),
             CATALOG => {
@@ -72,6 +73,7 @@ impl Core {
             snapshot::GROUP => return self.replay_group(body).map(Ok),
             snapshot::PRODUCER_IDS => return self.replay_producer_ids(body).map(Ok),
             snapshot::TXN => return self.replay_transaction(body).map(Ok),
+            snapshot::TXN_OFFSETS => return self.replay_pending_offsets(body).map(Ok),
             snapshot::COMPACTED => return self.replay_compacted(body).map(Ok),
             _ => {}
         }

@@ -44,6 +44,8 @@ pub(crate) const PRODUCERS: u8 = 12;
 pub(crate) const OPEN_TRANSACTIONS: u8 = 14;
 /// As the journal's record of a transactional id.
 pub(crate) const TXN: u8 = 15;
+/// As the journal's record of offsets that a transaction will commit.
+pub(crate) const TXN_OFFSETS: u8 = 17;
 /// As the journal's record of a compacted partition.
 pub(crate) const COMPACTED: u8 = 16;
 /// `next`: producer ids below may have been given out.
@@ -111,9 +113,6 @@ impl Core {
         if self.producer_ids.reserved > 0 {
             out.item(PRODUCER_IDS, |o| put_varint(o, self.producer_ids.reserved));
         }
-        for record in self.transaction_records() {
-            out.item(TXN, |o| o.extend_from_slice(&record));
-        }
         let mut ids: Vec<QueueId> = self.queues.values().filter(|q| q.durable).map(|q| q.id).collect();
         ids.sort_unstable();
         let timers = self.durable_timers();
@@ -136,6 +135,10 @@ impl Core {
                 write_timers(&mut out, id, 0, expire);
                 write_timers(&mut out, id, 1, due);
             }
+        }
+        for (record, offsets) in self.transaction_records() {
+            out.item(TXN, |o| o.extend_from_slice(&record));
+            offsets.iter().for_each(|body| out.item(TXN_OFFSETS, |o| o.extend_from_slice(body)));
         }
         if !out.open.is_empty() {
             let open = std::mem::take(&mut out.open);

@@ -9,14 +9,17 @@ use std::sync::Arc;
 
 use anymq_auth::Action;
 use anymq_batch::{BatchHeader, Control, Head, marker};
-use anymq_types::{ConnectionId, Millis, QueueId};
+use anymq_types::{ConnectionId, Millis, QueueId, VhostId};
 
 use super::Core;
 use super::fx::Fx;
-use crate::journal::{Reader, TXN, put_varint};
+use super::groups::Checked;
+use crate::groups::durable::{Change, write_commit};
+use crate::journal::{Reader, TXN, TXN_OFFSETS, put_varint};
 use crate::queue::settings::Kind;
 use crate::routing::FastMap;
 use crate::transactions::{ProducerEpoch, TxnFault, TxnState, TxnStatus};
+use crate::{CommitOffsets, Committed, CommittedAll, GroupResult};
 
 /// Most transactional ids.
 const IDS_MAX: usize = 100_000;
@@ -24,6 +27,8 @@ const IDS_MAX: usize = 100_000;
 const TIMEOUT_MAX_MS: u32 = 900_000;
 /// Longest transactional id, in bytes.
 const ID_BYTES_MAX: usize = 32_767;
+/// Offsets in one record of a snapshot, with notes of 4 KiB at most.
+const OFFSETS_AT_ONCE: usize = 256;
 /// After this epoch a producer gets another id.
 const EPOCH_MAX: i16 = i16::MAX - 1;
 
@@ -38,6 +43,8 @@ struct Txn {
     /// Of the present transaction, or of the end of the last.
     since: Millis,
     partitions: BTreeSet<QueueId>,
+    /// What it will commit, by group.
+    offsets: BTreeMap<(VhostId, Box<str>), BTreeMap<QueueId, Committed>>,
 }
 
 /// The table of transactional ids.
@@ -68,6 +75,13 @@ impl Coordinator {
         self.by_id.insert(id.clone(), txn);
     }
 
+    /// Partitions of which an open transaction is about to commit a group's offset.
+    pub(crate) fn pending(&self, vhost: VhostId, group: &str) -> BTreeSet<QueueId> {
+        let open = self.deadlines.iter().filter_map(|(_, id)| self.by_id.get(id));
+        let of_group = open.filter_map(|txn| txn.offsets.get(&(vhost, Box::from(group))));
+        of_group.flat_map(|offsets| offsets.keys().copied()).collect()
+    }
+
     /// Makes room for one more.
     fn evict(&mut self) -> bool {
         let idle = self.by_id.iter().filter(|(_, txn)| txn.state != TxnState::Ongoing);
@@ -80,6 +94,12 @@ impl Coordinator {
 }
 
 impl Txn {
+    /// Whether `next` is the same transaction, with more in it.
+    fn goes_on_as(&self, next: &Txn) -> bool {
+        let ongoing = self.state == TxnState::Ongoing && next.state == TxnState::Ongoing;
+        ongoing && (self.since, self.producer) == (next.since, next.producer)
+    }
+
     fn deadline(&self) -> Millis {
         Millis(self.since.0.saturating_add(u64::from(self.timeout_ms)))
     }
@@ -102,8 +122,7 @@ impl Txn {
     }
 
     fn write(&self, id: &str, out: &mut Vec<u8>) {
-        put_varint(out, id.len() as u64);
-        out.extend_from_slice(id.as_bytes());
+        put_text(id, out);
         let state = match self.state {
             TxnState::Empty => 0,
             TxnState::Ongoing => 1,
@@ -119,10 +138,7 @@ impl Txn {
     }
 
     fn read(r: &mut Reader<'_>) -> Option<(Arc<str>, Txn)> {
-        let len = usize::try_from(r.varint()?).ok().filter(|&len| len <= r.rest.len())?;
-        let (id, rest) = r.rest.split_at(len);
-        r.rest = rest;
-        let id: Arc<str> = std::str::from_utf8(id).ok()?.into();
+        let id: Arc<str> = text(r)?.into();
         let producer =
             ProducerEpoch { id: r.varint()?.cast_signed(), epoch: i16::try_from(r.varint()?).ok()? };
         let bumped = r.varint()? == 1;
@@ -138,7 +154,7 @@ impl Txn {
         for _ in 0..r.varint()? {
             partitions.insert(QueueId(r.varint()?));
         }
-        Some((id, Txn { producer, bumped, state, timeout_ms, since, partitions }))
+        Some((id, Txn { producer, bumped, state, timeout_ms, since, partitions, offsets: BTreeMap::new() }))
     }
 }
 
@@ -178,6 +194,7 @@ impl Core {
             timeout_ms,
             since: fx.now,
             partitions: BTreeSet::new(),
+            offsets: BTreeMap::new(),
         };
         self.record(fx, &id, txn);
         Ok(producer)
@@ -216,10 +233,47 @@ impl Core {
         if txn.state != TxnState::Ongoing {
             (txn.state, txn.since, txn.bumped) = (TxnState::Ongoing, fx.now, false);
             txn.partitions.clear();
+            txn.offsets.clear();
         }
         txn.partitions.extend(partitions);
         self.record(fx, id, txn);
         Ok(())
+    }
+
+    /// Offsets become part of a transaction, which begins with them if it has not begun; what became of each.
+    pub(crate) fn transactional_offsets(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        id: &str,
+        who: ProducerEpoch,
+        request: &CommitOffsets<'_>,
+    ) -> Result<GroupResult<CommittedAll>, TxnFault> {
+        self.join_transaction(fx, session, id, who, &[])?;
+        let Checked { vhost, topics, offsets } = match self.check_offsets(fx, session, request) {
+            Ok(checked) => checked,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        fx.frame(TXN_OFFSETS, |out| {
+            put_text(id, out);
+            write_commit(vhost, request.who.group, offsets.iter().map(|(id, c)| (*id, c)), out);
+        });
+        self.put_by(id, vhost, request.who.group, offsets);
+        Ok(Ok(CommittedAll { topics, commit: None }))
+    }
+
+    fn put_by(&mut self, id: &str, vhost: VhostId, group: &str, offsets: Vec<(QueueId, Committed)>) {
+        if let Some(txn) = self.coordinator.by_id.get_mut(id) {
+            txn.offsets.entry((vhost, group.into())).or_default().extend(offsets);
+        }
+    }
+
+    pub(crate) fn replay_pending_offsets(&mut self, body: &[u8]) -> Option<()> {
+        let mut r = Reader::new(body);
+        let id = text(&mut r)?;
+        let (vhost, group, Change::Commit(offsets)) = Change::parse(r.rest)? else { return None };
+        self.put_by(id, vhost, group, offsets);
+        Some(())
     }
 
     /// A batch of a transaction comes to a partition, which thereby becomes part of it.
@@ -309,6 +363,11 @@ impl Core {
                 Err(fault) => tracing::error!(%partition, %fault, "a marker could not be made"),
             }
         }
+        for ((vhost, group), offsets) in std::mem::take(&mut txn.offsets) {
+            if commit {
+                self.commit_pending(fx, vhost, &group, offsets.into_iter().collect());
+            }
+        }
         txn.state = if commit { TxnState::Committed } else { TxnState::Aborted };
         txn.since = fx.now;
         txn.bumped = bump && producer.epoch < EPOCH_MAX;
@@ -356,19 +415,45 @@ impl Core {
         .collect()
     }
 
-    /// One of them, or the coordinator's record from the journal or a snapshot.
+    /// The coordinator's record, from the journal or a snapshot.
     pub(crate) fn replay_transaction(&mut self, body: &[u8]) -> Option<()> {
-        let (id, txn) = Txn::read(&mut Reader::new(body))?;
+        let (id, mut txn) = Txn::read(&mut Reader::new(body))?;
+        // What it will commit was said in records of its own.
+        if let Some(before) = self.coordinator.by_id.get_mut(&id).filter(|before| before.goes_on_as(&txn)) {
+            txn.offsets = std::mem::take(&mut before.offsets);
+        }
         self.coordinator.put(&id, txn);
         Some(())
     }
 
-    /// Every record, for a snapshot.
-    pub(crate) fn transaction_records(&self) -> impl Iterator<Item = Vec<u8>> {
+    /// Every record and the offsets that it will commit, for a snapshot.
+    pub(crate) fn transaction_records(&self) -> impl Iterator<Item = (Vec<u8>, Vec<Vec<u8>>)> {
         self.coordinator.by_id.iter().map(|(id, txn)| {
-            let mut out = Vec::new();
-            txn.write(id, &mut out);
-            out
+            let mut record = Vec::new();
+            txn.write(id, &mut record);
+            let offsets = txn.offsets.iter().flat_map(|((vhost, group), offsets)| {
+                let offsets: Vec<_> = offsets.iter().map(|(&partition, c)| (partition, c)).collect();
+                let write = |part: &[(QueueId, &Committed)]| {
+                    let mut out = Vec::new();
+                    put_text(id, &mut out);
+                    write_commit(*vhost, group, part.iter().copied(), &mut out);
+                    out
+                };
+                offsets.chunks(OFFSETS_AT_ONCE).map(write).collect::<Vec<_>>()
+            });
+            (record, offsets.collect())
         })
     }
+}
+
+fn put_text(text: &str, out: &mut Vec<u8>) {
+    put_varint(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn text<'a>(r: &mut Reader<'a>) -> Option<&'a str> {
+    let len = usize::try_from(r.varint()?).ok()?;
+    let (head, rest) = r.rest.split_at_checked(len)?;
+    r.rest = rest;
+    std::str::from_utf8(head).ok()
 }

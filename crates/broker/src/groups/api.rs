@@ -65,6 +65,9 @@ pub enum GroupFault {
     /// This version of the request cannot be used by members of such a group.
     #[error("members of such a group need a later version")]
     UnsupportedVersion,
+    /// A transaction is about to commit an offset of the partition.
+    #[error("a transaction is about to commit the offset")]
+    Unstable,
     /// The group has members.
     #[error("the group has members")]
     NotEmpty,

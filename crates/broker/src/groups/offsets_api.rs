@@ -48,6 +48,8 @@ pub struct CommitOffsets<'a> {
     /// The client speaks of epochs: it can be a member of a group whose partitions the broker assigns, and hears
     /// [`crate::GroupFault::NotFound`] of a group that does not exist.
     pub knows_epochs: bool,
+    /// They are committed with a transaction, by its producer.
+    pub in_transaction: bool,
     /// By topic.
     pub topics: Vec<(TopicRef<'a>, Vec<Commit<'a>>)>,
 }
@@ -68,6 +70,8 @@ pub struct FetchOffsets<'a> {
     pub group: &'a str,
     /// The member that asks, and its epoch, if it says so.
     pub member: Option<(&'a str, i32)>,
+    /// Partitions of which a transaction is about to commit an offset get [`crate::GroupFault::Unstable`].
+    pub stable_only: bool,
     /// Of which partitions, by topic; [`None`]: of all that have one.
     pub topics: Option<Vec<(TopicRef<'a>, Vec<i32>)>>,
 }

@@ -7,6 +7,7 @@ use crate::api::Done;
 use crate::core::Core;
 use crate::core::fx::Fx;
 use crate::transactions::{ProducerEpoch, TxnFault, TxnStatus};
+use crate::{CommitOffsets, CommittedAll, GroupResult};
 
 impl Session {
     /// Gives a transactional id's producer its next epoch, or its first. What an earlier one left open is aborted. `expected` is what
@@ -34,6 +35,21 @@ impl Session {
         partitions: &[QueueId],
     ) -> Result<Done<()>, TxnFault> {
         self.transactional(|core, fx| core.join_transaction(fx, self.id, id, who, partitions))
+    }
+
+    /// Makes offsets part of a transaction: they are committed with it, or not at all. What became of each.
+    ///
+    /// # Errors
+    /// [`TxnFault`] of the transaction; within, as [`Session::commit_offsets`].
+    pub fn commit_offsets_in_transaction(
+        &self,
+        id: &str,
+        who: ProducerEpoch,
+        request: &CommitOffsets<'_>,
+    ) -> Result<GroupResult<CommittedAll>, TxnFault> {
+        let done =
+            self.transactional(|core, fx| core.transactional_offsets(fx, self.id, id, who, request))?;
+        Ok(done.value.map(|all| CommittedAll { commit: done.commit, ..all }))
     }
 
     /// Ends a transaction. With `bump` the producer goes on in the next epoch, which is returned.

@@ -3,6 +3,7 @@
 use anymq_batch::{BatchBuilder, Compression, Head};
 use anymq_broker::topics::{Aborted, Found, OffsetFound, OffsetOf, Read, WriteFault};
 use anymq_broker::transactions::{ProducerEpoch, TxnFault, TxnState};
+use anymq_broker::{Commit, CommitOffsets, FetchOffsets, GroupFault, GroupResult, InGroup, TopicRef};
 use anymq_runtime::FaultDisk;
 use anymq_types::QueueId;
 
@@ -194,4 +195,66 @@ fn an_operator_aborts_what_is_open() {
     house.broker.log().commit_now();
     assert_eq!(house.stable(partition, 0).1, [Aborted { producer: producer.id, first: 0 }]);
     assert_eq!(house.end("id", producer, true, false), Err(TxnFault::Fenced));
+}
+
+impl House {
+    fn commit_with(&self, id: &str, who: ProducerEpoch, offset: i64) -> Result<GroupResult<()>, TxnFault> {
+        let group = InGroup { group: "g", member: "", instance: None, generation: -1 };
+        let commit = Commit { partition: 0, offset, epoch: -1, metadata: "note" };
+        let request = CommitOffsets {
+            who: group,
+            knows_epochs: true,
+            in_transaction: true,
+            topics: vec![(TopicRef::Name("t"), vec![commit])],
+        };
+        let done = self.session.commit_offsets_in_transaction(id, who, &request)?;
+        self.broker.log().commit_now();
+        Ok(done.and_then(|all| all.topics[0][0].clone()))
+    }
+
+    /// How far the group has read, for those who want it stable or not.
+    fn committed(&self, stable_only: bool) -> GroupResult<Option<i64>> {
+        let topics = Some(vec![(TopicRef::Name("t"), vec![0])]);
+        let request = FetchOffsets { group: "g", member: None, stable_only, topics };
+        let found = self.session.fetch_offsets(&request).expect("allowed").remove(0).partitions.remove(0);
+        found.1.map(|found| found.map(|committed| committed.offset))
+    }
+}
+
+#[test]
+fn offsets_are_committed_with_the_transaction_or_not_at_all() {
+    let disk = FaultDisk::new();
+    let partition = House::open(&disk).topic("t", 1).partitions[0];
+    let mut producer = ProducerEpoch { id: -1, epoch: -1 };
+    for (commit, restart, snapshot, want) in
+        [(true, false, false, 5), (false, false, false, 5), (true, true, false, 7), (true, true, true, 9)]
+    {
+        let house = House::open(&disk);
+        producer = house.init("id");
+        let before = house.committed(true);
+        assert_eq!(house.commit_with("id", producer, want), Ok(Ok(())));
+        assert_eq!(house.committed(true), Err(GroupFault::Unstable));
+        assert_eq!(house.committed(false), before, "not before the transaction ends");
+        house.written(partition, &part_of(producer, 0, "more"));
+        if snapshot {
+            house.broker.snapshot().expect("a snapshot");
+        }
+        let house = if restart {
+            drop(house);
+            House::open(&disk)
+        } else {
+            house
+        };
+        assert_eq!(house.committed(true), Err(GroupFault::Unstable));
+        house.end("id", producer, commit, false).expect("it ends");
+        let want = if commit { Ok(Some(want)) } else { before };
+        assert_eq!((house.committed(true), house.committed(false)), (want.clone(), want.clone()));
+        drop(house);
+        assert_eq!(House::open(&disk).committed(true), want, "for good");
+    }
+    let house = House::open(&disk);
+    let stranger = ProducerEpoch { id: 999, epoch: 0 };
+    assert_eq!(house.commit_with("id", stranger, 1), Err(TxnFault::NotThisProducer));
+    let old = ProducerEpoch { epoch: producer.epoch - 1, ..producer };
+    assert_eq!(house.commit_with("id", old, 1), Err(TxnFault::Fenced));
 }

@@ -32,6 +32,7 @@ use std::ops::RangeInclusive;
 use crate::session::{Cx, Reply};
 use crate::wire::{ApiKey, Request};
 
+mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod alter_configs;
 mod alter_partition_reassignments;
@@ -78,6 +79,7 @@ mod produce;
 mod sasl_authenticate;
 pub(crate) mod sasl_handshake;
 mod sync_group;
+mod txn_offset_commit;
 mod update_features;
 
 /// From this version of the operations on transactions, a fenced producer hears so; before, that its epoch is wrong.
@@ -179,9 +181,9 @@ operations! {
     InitProducerId => init_producer_id::init_producer_id, Full;
     OffsetForLeaderEpoch => offset_for_leader_epoch::offset_for_leader_epoch, Full;
     AddPartitionsToTxn => add_partitions_to_txn::add_partitions_to_txn, Partial("versions 4 and 5, which brokers speak among themselves, are refused: 31");
-    AddOffsetsToTxn, NOT_YET;
+    AddOffsetsToTxn => add_offsets_to_txn::add_offsets_to_txn, Full;
     EndTxn => end_txn::end_txn, Full;
-    TxnOffsetCommit, NOT_YET;
+    TxnOffsetCommit => txn_offset_commit::txn_offset_commit, Full;
     DescribeAcls, NOT_YET;
     CreateAcls, NOT_YET;
     DeleteAcls, NOT_YET;

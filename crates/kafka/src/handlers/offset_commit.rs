@@ -43,6 +43,7 @@ pub(super) fn offset_commit(cx: &mut Cx<'_>, request: OffsetCommitRequest<'_>) -
             generation: request.generation_id_or_member_epoch,
         },
         knows_epochs: cx.version() >= EPOCHS_FROM,
+        in_transaction: false,
         topics: topics.collect(),
     };
     match cx.hall.commit_offsets(&commit) {

@@ -1,6 +1,6 @@
 //! `OffsetFetch`: how far groups have read.
 //!
-//! Offsets that a transaction is still to commit are not here before it does, so that what is here is stable.
+//! Who wants stable offsets is told of those that a transaction is about to commit.
 
 use anymq_broker::topics::TopicId;
 use anymq_broker::{Committed, FetchOffsets, GroupResult, TopicOffsets, TopicRef};
@@ -33,12 +33,16 @@ pub(super) fn offset_fetch(cx: &mut Cx<'_>, request: OffsetFetchRequest<'_>) -> 
     if request.groups.iter().map(elements).sum::<usize>() > ELEMENTS_MAX {
         return Reply::Close;
     }
-    let groups = request.groups.iter().map(|group| fetch_group(cx, &group));
+    let groups = request.groups.iter().map(|group| fetch_group(cx, &group, request.require_stable));
     let groups = groups.collect();
     cx.reply(&OffsetFetchResponse { groups, ..Default::default() })
 }
 
-fn fetch_group<'a>(cx: &Cx<'_>, group: &OffsetFetchRequestGroup<'a>) -> OffsetFetchResponseGroup<'a> {
+fn fetch_group<'a>(
+    cx: &Cx<'_>,
+    group: &OffsetFetchRequestGroup<'a>,
+    stable_only: bool,
+) -> OffsetFetchResponseGroup<'a> {
     let by_id = cx.version() >= IDS_FROM;
     let topics = group.topics.as_ref().map(|topics| {
         let topics = topics.iter().map(|topic| {
@@ -53,7 +57,7 @@ fn fetch_group<'a>(cx: &Cx<'_>, group: &OffsetFetchRequestGroup<'a>) -> OffsetFe
     let speaks = group.member_id.is_some() || group.member_epoch >= 0;
     let member = speaks.then(|| (group.member_id.unwrap_or_default(), group.member_epoch));
     let group_id = group.group_id.into();
-    match cx.hall.fetch_offsets(&FetchOffsets { group: group.group_id, member, topics }) {
+    match cx.hall.fetch_offsets(&FetchOffsets { group: group.group_id, member, stable_only, topics }) {
         Ok(topics) => {
             let topics = topics.into_iter().map(|topic| of_topic(topic, by_id)).collect();
             OffsetFetchResponseGroup { group_id, topics, error_code: ErrorCode::NONE }
@@ -103,7 +107,9 @@ fn fetch_one(cx: &Cx<'_>, request: &OffsetFetchRequest<'_>) -> Reply {
     let topics = asked.map(|topics| {
         topics.iter().map(|t| (TopicRef::Name(t.name), t.partition_indexes.iter().collect())).collect()
     });
-    match cx.hall.fetch_offsets(&FetchOffsets { group: request.group_id, member: None, topics }) {
+    let stable_only = request.require_stable;
+    match cx.hall.fetch_offsets(&FetchOffsets { group: request.group_id, member: None, stable_only, topics })
+    {
         Ok(topics) => {
             let topics = topics.into_iter().map(of_topic_alone);
             cx.reply(&OffsetFetchResponse { topics: topics.collect(), ..Default::default() })

@@ -2,6 +2,7 @@
 
 mod consumer;
 mod offsets;
+pub(crate) use offsets::Checked;
 mod topics;
 
 use std::sync::Arc;

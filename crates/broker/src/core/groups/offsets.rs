@@ -23,6 +23,14 @@ const ITEM_BYTES: usize = 32 << 10;
 /// Whatever is asked of partitions: by topic, partition by partition.
 type Asked<'a, T> = [(TopicRef<'a>, Vec<T>)];
 
+/// Offsets that may be committed.
+pub(crate) struct Checked {
+    pub(crate) vhost: VhostId,
+    /// What becomes of each, by topic.
+    pub(crate) topics: Vec<Vec<GroupResult<()>>>,
+    pub(crate) offsets: Vec<(QueueId, Committed)>,
+}
+
 impl Core {
     /// Commits offsets; what became of each.
     pub(crate) fn commit_offsets(
@@ -31,9 +39,44 @@ impl Core {
         session: ConnectionId,
         request: &CommitOffsets<'_>,
     ) -> GroupResult<CommittedAll> {
+        let group = request.who.group;
+        let Checked { vhost, topics, offsets } = self.check_offsets(fx, session, request)?;
+        self.groups.ensure(vhost, group);
+        if !offsets.is_empty() {
+            self.change_group(fx, vhost, group, Change::Commit(offsets));
+        }
+        // One that was made for this commit and got nothing is forgotten in time.
+        self.groups.with(fx.now, vhost, group, &mut Out::default(), |_, _| ());
+        Ok(CommittedAll { topics, commit: None })
+    }
+
+    /// Commits what a transaction has put by.
+    pub(crate) fn commit_pending(
+        &mut self,
+        fx: &mut Fx<'_>,
+        vhost: VhostId,
+        group: &str,
+        offsets: Vec<(QueueId, Committed)>,
+    ) {
+        self.groups.ensure(vhost, group);
+        self.change_group(fx, vhost, group, Change::Commit(offsets));
+        self.groups.with(fx.now, vhost, group, &mut Out::default(), |_, _| ());
+    }
+
+    /// Which of the offsets may be committed, and by whom.
+    pub(crate) fn check_offsets(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        request: &CommitOffsets<'_>,
+    ) -> GroupResult<Checked> {
         let who = &request.who;
         let caller = self.group_user(session, who.group)?;
-        self.check_commit(fx, caller, request)?;
+        let nobody = who.generation < 0 && who.member.is_empty() && who.instance.is_none();
+        // A transaction's producer need not say who consumes.
+        if !(request.in_transaction && nobody) {
+            self.check_commit(fx, caller, request)?;
+        }
         if !self.groups_have_room(caller.vhost, who.group) {
             return Err(GroupFault::Full);
         }
@@ -49,13 +92,7 @@ impl Core {
             });
             topics.push(results.collect());
         }
-        self.groups.ensure(caller.vhost, who.group);
-        if !offsets.is_empty() {
-            self.change_group(fx, caller.vhost, who.group, Change::Commit(offsets));
-        }
-        // One that was made for this commit and got nothing is forgotten in time.
-        self.groups.with(fx.now, caller.vhost, who.group, &mut Out::default(), |_, _| ());
-        Ok(CommittedAll { topics, commit: None })
+        Ok(Checked { vhost: caller.vhost, topics, offsets })
     }
 
     fn check_commit(
@@ -133,6 +170,8 @@ impl Core {
         {
             consumer.check_fetch(id, epoch)?;
         }
+        let pending = request.stable_only.then(|| self.coordinator.pending(caller.vhost, request.group));
+        let unstable = |id: Option<QueueId>| id.zip(pending.as_ref()).is_some_and(|(id, p)| p.contains(&id));
         let Some(asked) = &request.topics else {
             let Some(group) = group else { return Ok(Vec::new()) };
             let topics = self.topics_of(caller.vhost, &group.offsets).into_iter();
@@ -142,7 +181,10 @@ impl Core {
                 name: found.name.clone(),
                 id: found.id,
                 partitions: (partitions.iter())
-                    .map(|&(number, id)| (number as i32, Ok(group.offsets.get(id).cloned())))
+                    .map(|&(number, id)| match unstable(Some(id)) {
+                        true => (number as i32, Err(GroupFault::Unstable)),
+                        false => (number as i32, Ok(group.offsets.get(id).cloned())),
+                    })
                     .collect(),
             };
             return Ok(seen.map(offsets).collect());
@@ -151,6 +193,7 @@ impl Core {
             let found = self.usable_topic(session, caller.vhost, *topic);
             let one = |&number: &i32| {
                 let offset = match &found {
+                    Ok(found) if unstable(found.partition(number)) => Err(GroupFault::Unstable),
                     Ok(found) => {
                         let id = found.partition(number);
                         Ok(group.zip(id).and_then(|(group, id)| group.offsets.get(id).cloned()))
