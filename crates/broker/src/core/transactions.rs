@@ -4,6 +4,9 @@
 //! transaction ends. Bound: [`IDS_MAX`] ids; the ones that are not in use go first. A transaction that is open for longer than its
 //! producer allows is aborted, and the producer fenced.
 
+mod offsets;
+mod record;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,15 +14,15 @@ use anymq_auth::Action;
 use anymq_batch::{BatchHeader, Control, Head, marker};
 use anymq_types::{ConnectionId, Millis, QueueId, VhostId};
 
+use self::record::{Txn, put_text};
 use super::Core;
 use super::fx::Fx;
-use super::groups::Checked;
-use crate::groups::durable::{Change, write_commit};
-use crate::journal::{Reader, TXN, TXN_OFFSETS, put_varint};
+use crate::Committed;
+use crate::groups::durable::write_commit;
+use crate::journal::{Reader, TXN};
 use crate::queue::settings::Kind;
 use crate::routing::FastMap;
 use crate::transactions::{ProducerEpoch, TxnFault, TxnState, TxnStatus};
-use crate::{CommitOffsets, Committed, CommittedAll, GroupResult};
 
 /// Most transactional ids.
 const IDS_MAX: usize = 100_000;
@@ -31,21 +34,6 @@ const ID_BYTES_MAX: usize = 32_767;
 const OFFSETS_AT_ONCE: usize = 256;
 /// After this epoch a producer gets another id.
 const EPOCH_MAX: i16 = i16::MAX - 1;
-
-/// One transactional id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Txn {
-    producer: ProducerEpoch,
-    /// The end of the last transaction gave the producer a new epoch: a repeated end names the one before.
-    bumped: bool,
-    state: TxnState,
-    timeout_ms: u32,
-    /// Of the present transaction, or of the end of the last.
-    since: Millis,
-    partitions: BTreeSet<QueueId>,
-    /// What it will commit, by group.
-    offsets: BTreeMap<(VhostId, Box<str>), BTreeMap<QueueId, Committed>>,
-}
 
 /// The table of transactional ids.
 #[derive(Debug, Default)]
@@ -90,71 +78,6 @@ impl Coordinator {
             self.by_producer.remove(&txn.producer.id);
         }
         true
-    }
-}
-
-impl Txn {
-    /// Whether `next` is the same transaction, with more in it.
-    fn goes_on_as(&self, next: &Txn) -> bool {
-        let ongoing = self.state == TxnState::Ongoing && next.state == TxnState::Ongoing;
-        ongoing && (self.since, self.producer) == (next.since, next.producer)
-    }
-
-    fn deadline(&self) -> Millis {
-        Millis(self.since.0.saturating_add(u64::from(self.timeout_ms)))
-    }
-
-    /// Whether `who` speaks for the transactional id.
-    fn check(&self, who: ProducerEpoch) -> Result<(), TxnFault> {
-        match (who.id == self.producer.id, who.epoch == self.producer.epoch) {
-            (false, _) => Err(TxnFault::NotThisProducer),
-            (true, false) => Err(TxnFault::Fenced),
-            (true, true) => Ok(()),
-        }
-    }
-
-    /// Whether `who` repeats the end of the last transaction, after which it got a new epoch.
-    fn is_repeated_end(&self, who: ProducerEpoch, state: TxnState) -> bool {
-        self.bumped
-            && self.state == state
-            && who.id == self.producer.id
-            && who.epoch == self.producer.epoch - 1
-    }
-
-    fn write(&self, id: &str, out: &mut Vec<u8>) {
-        put_text(id, out);
-        let state = match self.state {
-            TxnState::Empty => 0,
-            TxnState::Ongoing => 1,
-            TxnState::Committed => 2,
-            TxnState::Aborted => 3,
-        };
-        let (producer, epoch) = (self.producer.id.cast_unsigned(), self.producer.epoch.max(0) as u64);
-        let fixed =
-            [producer, epoch, u64::from(self.bumped), state, u64::from(self.timeout_ms), self.since.0];
-        fixed.into_iter().for_each(|value| put_varint(out, value));
-        put_varint(out, self.partitions.len() as u64);
-        self.partitions.iter().for_each(|partition| put_varint(out, partition.0));
-    }
-
-    fn read(r: &mut Reader<'_>) -> Option<(Arc<str>, Txn)> {
-        let id: Arc<str> = text(r)?.into();
-        let producer =
-            ProducerEpoch { id: r.varint()?.cast_signed(), epoch: i16::try_from(r.varint()?).ok()? };
-        let bumped = r.varint()? == 1;
-        let state = match r.varint()? {
-            0 => TxnState::Empty,
-            1 => TxnState::Ongoing,
-            2 => TxnState::Committed,
-            3 => TxnState::Aborted,
-            _ => return None,
-        };
-        let (timeout_ms, since) = (u32::try_from(r.varint()?).ok()?, Millis(r.varint()?));
-        let mut partitions = BTreeSet::new();
-        for _ in 0..r.varint()? {
-            partitions.insert(QueueId(r.varint()?));
-        }
-        Some((id, Txn { producer, bumped, state, timeout_ms, since, partitions, offsets: BTreeMap::new() }))
     }
 }
 
@@ -238,42 +161,6 @@ impl Core {
         txn.partitions.extend(partitions);
         self.record(fx, id, txn);
         Ok(())
-    }
-
-    /// Offsets become part of a transaction, which begins with them if it has not begun; what became of each.
-    pub(crate) fn transactional_offsets(
-        &mut self,
-        fx: &mut Fx<'_>,
-        session: ConnectionId,
-        id: &str,
-        who: ProducerEpoch,
-        request: &CommitOffsets<'_>,
-    ) -> Result<GroupResult<CommittedAll>, TxnFault> {
-        self.join_transaction(fx, session, id, who, &[])?;
-        let Checked { vhost, topics, offsets } = match self.check_offsets(fx, session, request) {
-            Ok(checked) => checked,
-            Err(fault) => return Ok(Err(fault)),
-        };
-        fx.frame(TXN_OFFSETS, |out| {
-            put_text(id, out);
-            write_commit(vhost, request.who.group, offsets.iter().map(|(id, c)| (*id, c)), out);
-        });
-        self.put_by(id, vhost, request.who.group, offsets);
-        Ok(Ok(CommittedAll { topics, commit: None }))
-    }
-
-    fn put_by(&mut self, id: &str, vhost: VhostId, group: &str, offsets: Vec<(QueueId, Committed)>) {
-        if let Some(txn) = self.coordinator.by_id.get_mut(id) {
-            txn.offsets.entry((vhost, group.into())).or_default().extend(offsets);
-        }
-    }
-
-    pub(crate) fn replay_pending_offsets(&mut self, body: &[u8]) -> Option<()> {
-        let mut r = Reader::new(body);
-        let id = text(&mut r)?;
-        let (vhost, group, Change::Commit(offsets)) = Change::parse(r.rest)? else { return None };
-        self.put_by(id, vhost, group, offsets);
-        Some(())
     }
 
     /// A batch of a transaction comes to a partition, which thereby becomes part of it.
@@ -444,16 +331,4 @@ impl Core {
             (record, offsets.collect())
         })
     }
-}
-
-fn put_text(text: &str, out: &mut Vec<u8>) {
-    put_varint(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn text<'a>(r: &mut Reader<'a>) -> Option<&'a str> {
-    let len = usize::try_from(r.varint()?).ok()?;
-    let (head, rest) = r.rest.split_at_checked(len)?;
-    r.rest = rest;
-    std::str::from_utf8(head).ok()
 }
