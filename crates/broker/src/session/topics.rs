@@ -75,7 +75,20 @@ impl Session {
         config: BTreeMap<Arc<str>, Arc<str>>,
         validate_only: bool,
     ) -> Result<Done<()>> {
-        self.durable(|core, fx| core.configure_topic(fx, self.id, name, config, validate_only))
+        self.alter_topic(name, validate_only, |_| Ok(config))
+    }
+
+    /// Gives a topic the configuration that `alter` makes of the one it has; nobody changes it in between.
+    ///
+    /// # Errors
+    /// Those of `alter`; as [`Session::configure_topic`].
+    pub fn alter_topic(
+        &self,
+        name: &str,
+        validate_only: bool,
+        alter: impl FnOnce(&BTreeMap<Arc<str>, Arc<str>>) -> Result<BTreeMap<Arc<str>, Arc<str>>>,
+    ) -> Result<Done<()>> {
+        self.durable(|core, fx| core.alter_topic(fx, self.id, name, validate_only, alter))
     }
 
     /// Stores batches, each by itself, in one journal group.

@@ -64,7 +64,7 @@ fn alter(
 }
 
 /// Gives a topic these settings.
-pub(super) fn configure(
+fn configure(
     cx: &Cx<'_>,
     name: &str,
     config: Config,

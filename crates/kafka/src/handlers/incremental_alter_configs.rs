@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use anymq_broker::Error;
 use anymq_catalog::topic_config::{self, ConfigError, Key, VALUE_BYTES_MAX};
 use anymq_types::Position;
 
 use super::alter_configs::{
-    Config, Refusal, check_entries, check_resource, configure, invalid, named_twice, refused, respond,
+    Config, Refusal, check_entries, check_resource, hall_says, invalid, named_twice, refused, respond,
 };
 use super::limits::ELEMENTS_MAX;
 use crate::configs::resource;
+use crate::names;
 use crate::session::{Cx, Reply};
 use crate::wire::ErrorCode;
 use crate::wire::messages::configs::{
@@ -60,11 +62,32 @@ fn alter(
     if resource.resource_type != resource::TOPIC {
         return Ok(());
     }
-    let mut config = cx.hall.topic(name).map_or_else(|_| Config::new(), |topic| topic.config);
-    for entry in entries() {
+    if let Some(fault) = names::fault(name) {
+        return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, fault));
+    }
+    let mut refusal = None;
+    let done = cx.hall.alter_topic(name, validate_only, |now| {
+        altered(now, entries()).map_err(|(code, says)| {
+            refusal = Some((code, says.clone()));
+            Error::invalid(says)
+        })
+    });
+    let done = done.map_err(|error| refusal.unwrap_or_else(|| hall_says(name, error)))?;
+    *commit = (*commit).max(done.commit);
+    Ok(())
+}
+
+/// A topic's settings after all that is done to them.
+fn altered<'a>(
+    now: &Config,
+    entries: impl Iterator<Item = IncrementalConfig<'a>>,
+) -> Result<Config, Refusal> {
+    let mut config = now.clone();
+    for entry in entries {
         apply(&mut config, &entry)?;
     }
-    configure(cx, name, config, validate_only, commit)
+    topic_config::validate(&config).map_err(refused)?;
+    Ok(config)
 }
 
 /// Does one thing to the settings of a topic.

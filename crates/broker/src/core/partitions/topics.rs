@@ -31,6 +31,16 @@ impl Core {
         names
     }
 
+    /// Every topic of a vhost, in the order of their names.
+    pub(crate) fn topics_in(&self, vhost: VhostId, wanted: impl Fn(&str) -> bool) -> Vec<TopicInfo> {
+        let topics = self.catalog.topics(vhost).map(|topic| &topic.name);
+        let queues = self.catalog.queues(vhost).filter(|q| self.is_topic(q)).map(|q| &q.name);
+        let named = topics.chain(queues).filter(|name| wanted(name));
+        let mut found: Vec<TopicInfo> = named.filter_map(|name| self.topic_in(vhost, name)).collect();
+        found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        found
+    }
+
     /// Whether a queue is a topic by itself.
     pub(crate) fn is_topic(&self, queue: &QueueDef) -> bool {
         self.catalog.topic_of(queue.id).is_none()
@@ -186,16 +196,17 @@ impl Core {
         self.topic_in(topic.vhost, name).ok_or_else(|| no_topic(name))
     }
 
-    /// Gives a topic another configuration.
-    pub(crate) fn configure_topic(
+    /// Gives a topic the configuration that `alter` makes of the one it has.
+    pub(crate) fn alter_topic(
         &mut self,
         fx: &mut Fx<'_>,
         session: ConnectionId,
         name: &str,
-        config: BTreeMap<Arc<str>, Arc<str>>,
         validate_only: bool,
+        alter: impl FnOnce(&BTreeMap<Arc<str>, Arc<str>>) -> Result<BTreeMap<Arc<str>, Arc<str>>>,
     ) -> Result<()> {
-        let topic = Topic { config, ..self.own_topic(session, name)? };
+        let own = self.own_topic(session, name)?;
+        let topic = Topic { config: alter(&own.config)?, ..own };
         topic_config::validate(&topic.config).map_err(|e| Error::invalid(e.to_string()))?;
         let change = Change::TopicPut(topic);
         match validate_only {
