@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anymq_api::{
     Binding, Channel, Connection, Consumer, Declare, DeleteQuery, Exchange, Imported, Overview, Page,
-    Permission, Policy, Problem, Queue, User, UserPut, Vhost,
+    Permission, Policy, Problem, Queue, Topic, TopicPut, User, UserPut, Vhost,
 };
 use anymq_broker::Turn;
 use anymq_broker::admin::{QueueStatus, Stats};
@@ -202,6 +202,15 @@ pub trait Hall: Send + Sync + 'static {
     fn delete_queue(&self, operator: &Operator, vhost: &str, name: &str, only: DeleteQuery) -> Result<u64>;
     /// Removes every ready message; says how many.
     fn purge_queue(&self, operator: &Operator, vhost: &str, name: &str) -> Result<u64>;
+
+    /// Topics, without their partitions.
+    fn topics(&self, filter: &Filter) -> Page<Topic>;
+    /// One topic, with its partitions.
+    fn topic(&self, vhost: &str, name: &str) -> Result<Topic>;
+    /// Creates a topic, unless there is the same.
+    fn put_topic(&self, operator: &Operator, vhost: &str, name: &str, put: TopicPut) -> Result<()>;
+    /// Deletes a topic; says how many messages it held.
+    fn delete_topic(&self, operator: &Operator, vhost: &str, name: &str) -> Result<u64>;
 
     /// Bindings; names are sources and destinations.
     fn bindings(&self, filter: &Filter) -> Page<Binding>;

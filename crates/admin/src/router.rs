@@ -18,7 +18,9 @@ use crate::access::{Need, Operator};
 use crate::answer::{CodeMark, Refusal};
 use crate::desk::Desk;
 use crate::hall::Login;
-use crate::handlers::{bindings, clients, definitions, exchanges, overview, policies, queues, users, vhosts};
+use crate::handlers::{
+    bindings, clients, definitions, exchanges, overview, policies, queues, topics, users, vhosts,
+};
 use crate::serve::Peer;
 use crate::{health, metrics};
 
@@ -36,6 +38,8 @@ pub(crate) fn admin(desk: Desk) -> Router {
         .route("/exchanges/{vhost}/", get(exchanges::info_default))
         .route("/queues", get(queues::list))
         .route("/queues/{vhost}/{name}", get(queues::info))
+        .route("/topics", get(topics::list))
+        .route("/topics/{vhost}/{name}", get(topics::info))
         .route("/bindings", get(bindings::list))
         .route("/policies", get(policies::list))
         .route("/policies/{vhost}/{kind}/{name}", get(policies::info))
@@ -56,6 +60,7 @@ pub(crate) fn admin(desk: Desk) -> Router {
         .route("/exchanges/{vhost}/{name}", put(exchanges::put).delete(exchanges::delete))
         .route("/queues/{vhost}/{name}", put(queues::put).delete(queues::delete))
         .route("/queues/{vhost}/{name}/messages", delete(queues::purge))
+        .route("/topics/{vhost}/{name}", put(topics::put).delete(topics::delete))
         .route("/bindings", post(bindings::put))
         .route("/bindings/remove", post(bindings::remove))
         .route("/connections/{id}/close", post(clients::close))

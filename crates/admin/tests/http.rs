@@ -215,6 +215,42 @@ async fn queues_exchanges_and_bindings() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn topics() {
+    let server = Server::ready();
+    let news = json!({"partitions": 3, "config": {"retention.ms": "1000"}});
+    let steps = [
+        ("PUT", "/topics/%2F/news", news.clone(), 200, 0),
+        ("PUT", "/topics/%2F/news", news, 200, 0),
+        ("PUT", "/topics/%2F/news", json!({"partitions": 4}), 409, 1204),
+        ("PUT", "/topics/%2F/a%20b", json!({}), 400, 1209),
+        ("PUT", "/topics/%2F/none", json!({"partitions": 0}), 400, 1209),
+        ("PUT", "/topics/%2F/bad", json!({"config": {"retention.ms": "x"}}), 400, 1209),
+        ("PUT", "/topics/%2F/typo", json!({"partition": 1}), 400, 1302),
+        ("PUT", "/topics/nowhere/t", json!({}), 404, 1202),
+        ("PUT", "/queues/%2F/orders", json!({}), 200, 0),
+        ("GET", "/topics/%2F/gone", Value::Null, 404, 1201),
+        ("DELETE", "/topics/%2F/gone", Value::Null, 404, 1201),
+    ];
+    for (method, path, body, status, code) in steps {
+        let answer = server.api(method, path, body.clone()).await;
+        assert_eq!(answer.0, status, "{method} {path} {body}: {}", answer.1);
+        assert_eq!(answer.1["code"].as_u64().unwrap_or(0), code, "{method} {path} {body}: {}", answer.1);
+    }
+    let (_, page) = server.api("GET", "/topics", Value::Null).await;
+    let listed: Vec<_> =
+        page["items"].as_array().into_iter().flatten().map(|t| (&t["name"], &t["kind"])).collect();
+    let (news, orders) = ((&json!("news"), &json!("stream")), (&json!("orders"), &json!("classic")));
+    assert_eq!(listed, [news, orders], "a queue is a topic");
+    let (_, topic) = server.api("GET", "/topics/%2F/news", Value::Null).await;
+    assert_eq!((&topic["partitions"], &topic["config"]["retention.ms"]), (&json!(3), &json!("1000")));
+    assert_eq!(topic["detail"][2], json!({"number": 2, "first_offset": 0, "next_offset": 0, "bytes": 0}));
+    let (status, removed) = server.api("DELETE", "/topics/%2F/news", Value::Null).await;
+    assert_eq!((status, removed), (200, json!({"messages": 0})));
+    assert_eq!(server.api("GET", "/topics/%2F/news", Value::Null).await.0, 404);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_see_and_change_what_their_tags_and_permissions_allow() {
     let server = Server::ready();
     let (ann, eve) = (basic("ann", "pw-ann"), basic("eve", "pw-eve"));

@@ -11,8 +11,10 @@ pub mod entities;
 pub mod overview;
 pub mod paths;
 mod problem;
+pub mod topics;
 
 pub use codes::{Class, Code};
 pub use entities::*;
 pub use overview::*;
 pub use problem::Problem;
+pub use topics::*;

@@ -44,7 +44,7 @@ pub use groups::consumer_api::*;
 pub use groups::offsets_api::*;
 pub use house::resident_bytes;
 pub use latency::CommitWaits;
-pub use listings::{ChannelStatus, DeadLetterQueue};
+pub use listings::{ChannelStatus, DeadLetterQueue, PartitionStatus, TopicStatus};
 pub use outbox::Outbox;
 pub use progress::Progress;
 pub use session::Session;

@@ -10,6 +10,8 @@ use crate::api::HolderAbout;
 use crate::broker::Broker;
 use crate::core::Core;
 use crate::latency::CommitWaits;
+use crate::queue::Queue;
+use crate::topics::TopicInfo;
 
 /// One holder: an AMQP channel.
 #[derive(Clone, Debug)]
@@ -41,7 +43,45 @@ pub struct DeadLetterQueue {
     pub messages: u64,
 }
 
+/// One topic.
+#[derive(Clone, Debug)]
+pub struct TopicStatus {
+    /// Its vhost.
+    pub vhost: Arc<str>,
+    /// What it is.
+    pub info: TopicInfo,
+    /// Its partitions, in the order of their numbers.
+    pub partitions: Vec<PartitionStatus>,
+}
+
+/// One partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionStatus {
+    /// First offset that is kept, and the next one.
+    pub offsets: (u64, u64),
+    /// Bytes of what is kept.
+    pub bytes: u64,
+}
+
 impl Broker {
+    /// Every topic, by vhost and name; those `wanted` names only. A queue that can be a topic is one.
+    pub fn topics(&self, wanted: impl Fn(&str, &str) -> bool) -> Vec<TopicStatus> {
+        let core = self.inner.core.lock();
+        let mut list = Vec::new();
+        for vhost in core.catalog.vhosts() {
+            for info in core.topics_in(vhost.id, |name| wanted(&vhost.name, name)) {
+                let of = |q: &Queue| PartitionStatus {
+                    offsets: (q.log_start(), q.stream.next),
+                    bytes: q.ready_bytes,
+                };
+                let queues = info.partitions.iter().filter_map(|id| core.queues.get(id));
+                let partitions = queues.map(|q| of(q)).collect();
+                list.push(TopicStatus { vhost: vhost.name.clone(), info, partitions });
+            }
+        }
+        list
+    }
+
     /// How long publishers had to wait for their confirms.
     pub fn commit_waits(&self) -> CommitWaits {
         self.inner.stopwatch.waits()

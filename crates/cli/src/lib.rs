@@ -52,6 +52,8 @@ pub struct With<A: Args> {
 pub enum Noun {
     /// Queues: list, show, create, purge, remove.
     Queue(On<nouns::queue::Verb>),
+    /// Topics: list, show, create, delete.
+    Topic(On<nouns::topic::Verb>),
     /// Exchanges: list, show, create, remove.
     Exchange(On<nouns::exchange::Verb>),
     /// Bindings: list, create, remove.
@@ -85,6 +87,7 @@ impl Noun {
     pub fn target(&self) -> &Target {
         match self {
             Noun::Queue(on) => &on.target,
+            Noun::Topic(on) => &on.target,
             Noun::Exchange(on) => &on.target,
             Noun::Binding(on) => &on.target,
             Noun::Vhost(on) => &on.target,
@@ -120,6 +123,7 @@ pub struct Cx<'a> {
 pub fn run(noun: Noun, cx: &mut Cx<'_>) -> Result<()> {
     match noun {
         Noun::Queue(on) => on.verb.run(cx),
+        Noun::Topic(on) => on.verb.run(cx),
         Noun::Exchange(on) => on.verb.run(cx),
         Noun::Binding(on) => on.verb.run(cx),
         Noun::Vhost(on) => on.verb.run(cx),

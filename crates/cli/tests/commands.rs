@@ -207,6 +207,61 @@ fn bodies_say_what_was_asked() {
 }
 
 #[test]
+fn topics() {
+    const LIST: &str = r#"{"total":1,"items":[{"vhost":"/","name":"news","kind":"stream","partitions":2,
+        "messages":1500,"bytes":4096,"config":{"retention.ms":"1000"}}]}"#;
+    const TOPIC: &str = r#"{"vhost":"/","name":"news","kind":"stream","partitions":2,"messages":1500,"bytes":4096,
+        "config":{"retention.ms":"1000"},"detail":[{"number":0,"next_offset":1500}]}"#;
+    let script = Script::new(&[
+        ("GET /api/v1/topics?offset=0&limit=10000", 200, LIST),
+        ("GET /api/v1/topics/%2F/news", 200, TOPIC),
+        ("PUT /api/v1/topics/%2F/news", 200, ""),
+        ("DELETE /api/v1/topics/%2F/news", 200, r#"{"messages":1500}"#),
+    ]);
+    check(
+        &script,
+        "topic ls",
+        None,
+        expect![[r#"
+            VHOST  NAME  TYPE    PARTITIONS  MESSAGES    BYTES  CONFIG
+            /      news  stream           2      1500  4.0 KiB  retention.ms=1000
+        "#]],
+    );
+    let described = run(&script, "topic describe news", None);
+    assert!(described.contains("next_offset") && described.contains("retention.ms"), "{described}");
+    check(
+        &script,
+        "topic create news --partitions 2 --config retention.ms=1000",
+        None,
+        expect![[r#"
+        topic "news" is there
+    "#]],
+    );
+    check(
+        &script,
+        "topic delete news --dry-run",
+        None,
+        expect![[r#"
+        would delete topic "news" with 2 partitions and 1500 messages
+    "#]],
+    );
+    check(
+        &script,
+        "topic delete news --yes",
+        None,
+        expect![[r#"
+        deleted topic "news" with 1500 messages
+    "#]],
+    );
+    let seen = script.seen.lock().expect("notes").join("\n");
+    assert!(seen.contains(r#"{"partitions":2,"config":{"retention.ms":"1000"}}"#), "{seen}");
+    for wrong in ["--config x", "--config a=1 --config a=2"] {
+        let said = run(&script, &format!("topic create news {wrong}"), None);
+        assert!(said.contains("AnyMQ-1209"), "{said}");
+    }
+}
+
+#[test]
 fn problems_carry_their_exit_code() {
     let script = Script::new(&[
         (

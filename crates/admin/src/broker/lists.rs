@@ -178,6 +178,15 @@ impl BrokerHall {
     }
 }
 
+/// How operators call a queue's type.
+pub(super) fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Classic => "classic",
+        Kind::Quorum => "quorum",
+        Kind::Stream => "stream",
+    }
+}
+
 fn queue(catalog: &Catalog, status: &QueueStatus, now: Millis) -> Queue {
     let policy = catalog.queue_by_id(status.id).and_then(|q| {
         let (user, operator) = catalog.policies_of_queue(q);
@@ -186,11 +195,7 @@ fn queue(catalog: &Catalog, status: &QueueStatus, now: Millis) -> Queue {
     Queue {
         vhost: status.vhost.to_string(),
         name: status.name.to_string(),
-        kind: match status.kind {
-            Kind::Classic => "classic".into(),
-            Kind::Quorum => "quorum".into(),
-            Kind::Stream => "stream".into(),
-        },
+        kind: kind_name(status.kind).to_owned(),
         durable: status.durable,
         auto_delete: status.auto_delete,
         exclusive: status.exclusive,

@@ -5,6 +5,7 @@
 
 mod lists;
 mod tenants;
+mod topics;
 mod topology;
 mod whole;
 
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 
 use anymq_api::{
     Binding, Channel, Connection, Consumer, Declare, DeleteQuery, Exchange, Imported, Overview, Page,
-    Permission, Policy, Problem, Queue, User, UserPut, Vhost, codes,
+    Permission, Policy, Problem, Queue, Topic, TopicPut, User, UserPut, Vhost, codes,
 };
 use anymq_broker::admin::QueueStatus;
 use anymq_broker::{Broker, Done, ErrorKind, Turn};
@@ -227,6 +228,22 @@ impl Hall for BrokerHall {
     fn purge_queue(&self, operator: &Operator, vhost: &str, name: &str) -> Result<u64> {
         let session = self.session(operator, vhost)?;
         self.settled(session.purge(name))
+    }
+
+    fn topics(&self, filter: &Filter) -> Page<Topic> {
+        self.list_topics(filter)
+    }
+
+    fn topic(&self, vhost: &str, name: &str) -> Result<Topic> {
+        self.one_topic(vhost, name)
+    }
+
+    fn put_topic(&self, operator: &Operator, vhost: &str, name: &str, put: TopicPut) -> Result<()> {
+        self.make_topic(operator, vhost, name, &put)
+    }
+
+    fn delete_topic(&self, operator: &Operator, vhost: &str, name: &str) -> Result<u64> {
+        self.remove_topic(operator, vhost, name)
     }
 
     fn bindings(&self, filter: &Filter) -> Page<Binding> {

@@ -7,6 +7,7 @@ pub(crate) mod exchanges;
 pub(crate) mod overview;
 pub(crate) mod policies;
 pub(crate) mod queues;
+pub(crate) mod topics;
 pub(crate) mod users;
 pub(crate) mod vhosts;
 

@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod permission;
 pub mod policy;
 pub mod queue;
+pub mod topic;
 pub mod user;
 pub mod vhost;
 
