@@ -8,6 +8,7 @@ use anymq_broker::{Done, ErrorKind};
 use anymq_catalog::topic_config::{self, ConfigError};
 use anymq_types::Position;
 
+use super::describe_quorum::METADATA_TOPIC;
 use super::limits::{ELEMENTS_MAX, PARTITIONS_MAX};
 use crate::configs::topic_settings;
 use crate::errors::topic_error;
@@ -114,6 +115,10 @@ fn exists(name: &str) -> Refusal {
 fn check_name(cx: &Cx<'_>, name: &str, alike: &mut Alike) -> Result<(), Refusal> {
     if let Some(fault) = names::fault(name) {
         return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, fault));
+    }
+    if name == METADATA_TOPIC {
+        let says = format!("Creation of internal topic {METADATA_TOPIC} is prohibited.");
+        return Err((ErrorCode::INVALID_REQUEST, says));
     }
     if cx.hall.topic(name).is_ok() {
         return Err(exists(name));

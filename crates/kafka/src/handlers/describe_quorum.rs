@@ -9,7 +9,7 @@ use crate::wire::messages::cluster::{
 };
 
 /// The topic by whose name the metadata are asked for.
-const METADATA_TOPIC: &str = "__cluster_metadata";
+pub(super) const METADATA_TOPIC: &str = "__cluster_metadata";
 
 pub(super) fn describe_quorum(cx: &mut Cx<'_>, request: DescribeQuorumRequest<'_>) -> Reply {
     let named = request.topics.iter().map(|topic| topic.partitions.len() + 1).fold(0, usize::saturating_add);

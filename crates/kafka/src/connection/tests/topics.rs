@@ -118,6 +118,7 @@ async fn topics_that_cannot_be() {
     let cases = [
         (topic("a_b", 1), 17, "Topic 'a_b' collides with existing topic: a.b"),
         (topic("..", 1), 17, "Topic name is invalid: '..' is not allowed"),
+        (topic("__cluster_metadata", 1), 42, "Creation of internal topic __cluster_metadata is prohibited."),
         (topic("x", 0), 37, "Number of partitions was set to an invalid non-positive value."),
         (topic("x", -2), 37, "Number of partitions was set to an invalid non-positive value."),
         (topic("x", 10_001), 44, "Excessively large number of partitions per request."),
