@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::FRAME_BYTES_MAX;
 
+/// Most nodes that one broker can be to its clients.
+const VIRTUAL_NODES_MAX: u16 = 16;
+
+/// Ports from one virtual node to the next, so that each has room for a plain one and one for TLS.
+pub const VIRTUAL_NODE_PORTS: u16 = 3;
+
 /// Settings of the Kafka door; where it listens is `net`'s.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -22,6 +28,9 @@ pub struct Config {
     pub plain: bool,
     /// Address that clients are told to connect to, as `host` or `host:port`; empty: the one they have dialled.
     pub advertised_address: String,
+    /// Nodes that clients are told of, all of them this one: the second listens three ports above the first, and so on. For
+    /// tests that want several; more than one has no other use.
+    pub virtual_nodes: u16,
     /// Make a topic when a client asks for one that does not exist and lets the server make it.
     pub auto_create_topics: bool,
     /// Partitions of a topic whose maker does not say.
@@ -46,6 +55,7 @@ impl Default for Config {
             anonymous_user: "guest".into(),
             plain: true,
             advertised_address: String::new(),
+            virtual_nodes: 1,
             auto_create_topics: true,
             default_partitions: 1,
             request_bytes_max: ByteSize(FRAME_BYTES_MAX as u64),
@@ -72,6 +82,12 @@ impl Config {
             return Err("kafka.plain is off and kafka.anonymous_user is empty: nobody can log in".into());
         }
         self.advertised().map_err(|reason| format!("kafka.advertised_address {reason}"))?;
+        if !(1..=VIRTUAL_NODES_MAX).contains(&self.virtual_nodes) {
+            return Err(format!(
+                "kafka.virtual_nodes = {} is not within 1..={VIRTUAL_NODES_MAX}",
+                self.virtual_nodes
+            ));
+        }
         if self.default_partitions == 0 || self.default_partitions > 10_000 {
             return Err(format!(
                 "kafka.default_partitions = {} is not within 1..=10000",
@@ -135,6 +151,7 @@ mod tests {
             (Config { plain: false, anonymous_user: String::new(), ..Config::default() }, "kafka.plain"),
             (Config { advertised_address: "h:0".into(), ..Config::default() }, "kafka.advertised_address"),
             (Config { advertised_address: ":9092".into(), ..Config::default() }, "kafka.advertised_address"),
+            (Config { virtual_nodes: 0, ..Config::default() }, "kafka.virtual_nodes"),
             (Config { default_partitions: 0, ..Config::default() }, "kafka.default_partitions"),
             (Config { request_bytes_max: ByteSize(2 << 30), ..Config::default() }, "kafka.request_bytes_max"),
             (Config { fetch_bytes_max: ByteSize(0), ..Config::default() }, "kafka.fetch_bytes_max"),

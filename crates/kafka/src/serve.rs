@@ -11,17 +11,29 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::handshake::Handshake;
-use crate::peer::Peer;
+use crate::peer::{Peer, Ports};
 
-/// Serves every connection that `listener` accepts, until `life` is stopping.
-pub fn serve(listener: Listener, broker: Broker, config: Config, life: &Lifecycle) {
+/// Serves every connection that `listeners` accept, until `life` is stopping. Each of them is a node to clients.
+pub fn serve(listeners: Vec<Listener>, broker: Broker, config: Config, life: &Lifecycle) {
     let config = Arc::new(config);
-    let stopping = life.stopping().clone();
-    listener.serve(life, move |accepted| serve_accepted(accepted, broker.clone(), config.clone(), &stopping));
+    let first = |addresses: Vec<SocketAddr>| addresses.first().map(SocketAddr::port);
+    let ports = |listener: &Listener| Ports {
+        plain: first(listener.plain_addresses()),
+        tls: first(listener.tls_addresses()),
+    };
+    let nodes: Arc<[Ports]> = listeners.iter().map(ports).collect();
+    for listener in listeners {
+        let (broker, config, nodes) = (broker.clone(), config.clone(), nodes.clone());
+        let stopping = life.stopping().clone();
+        listener.serve(life, move |accepted| {
+            serve_accepted(accepted, nodes.clone(), broker.clone(), config.clone(), &stopping)
+        });
+    }
 }
 
 fn serve_accepted(
     accepted: Accepted,
+    nodes: Arc<[Ports]>,
     broker: Broker,
     config: Arc<Config>,
     stopping: &CancellationToken,
@@ -33,6 +45,7 @@ fn serve_accepted(
         local,
         tls: tls.is_some(),
         certificate_user: certificate.and_then(|certificate| certificate.common_name.clone()),
+        nodes,
     };
     let deadline = tokio::time::sleep_until(since + config.handshake_timeout);
     let handshake = Handshake::new(broker, config, peer);
@@ -47,7 +60,7 @@ pub async fn serve_stream(
     config: Arc<Config>,
     stopping: CancellationToken,
 ) {
-    let peer = Peer { address: peer, local: peer, tls: false, certificate_user: None };
+    let peer = Peer { address: peer, local: peer, tls: false, certificate_user: None, nodes: Arc::default() };
     let deadline = tokio::time::sleep(config.handshake_timeout);
     let handshake = Handshake::new(broker, config, peer);
     Connection::new(stream, handshake, deadline, &stopping, || ()).await;

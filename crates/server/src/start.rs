@@ -7,6 +7,7 @@ use std::time::Duration;
 use anymq_admin::{Board, BrokerHall, Desk};
 use anymq_api::{ListenerAddress, Problem, codes};
 use anymq_broker::{Broker, Options, StartError};
+use anymq_kafka::config::VIRTUAL_NODE_PORTS;
 use anymq_log::OpenError;
 use anymq_net::{BindError, Drained, Lifecycle, Listener, TlsContext};
 use anymq_runtime::real::TakeError;
@@ -73,7 +74,7 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
     let desk = Desk::new(board.clone(), settings.admin.door.clone(), settings.metrics.door.clone());
     let (clients, operators) = (Lifecycle::new(), Lifecycle::new());
     let Doors { amqp, kafka, admin, metrics, moved } = doors;
-    let places = ready::Places::of(&amqp, kafka.as_ref(), &admin, metrics.as_ref());
+    let places = ready::Places::of(&amqp, kafka.first(), &admin, metrics.as_ref());
     anymq_admin::serve_admin(admin, &operators, desk.clone());
     if let Some(metrics) = metrics {
         anymq_admin::serve_metrics(metrics, &operators, desk);
@@ -88,9 +89,7 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
         broker.accept_tokens(tokens.verifier());
     }
     anymq_amqp::serve(amqp, broker.clone(), settings.amqp.door.clone(), &clients);
-    if let Some(kafka) = kafka {
-        anymq_kafka::serve(kafka, broker.clone(), settings.kafka.door.clone(), &clients);
-    }
+    anymq_kafka::serve(kafka, broker.clone(), settings.kafka.door.clone(), &clients);
     board.ready(Arc::new(BrokerHall::new(broker.clone(), data_dir.clone())));
     memory::give_back_in_background();
     let took = SystemClock.monotonic().saturating_sub(began);
@@ -173,7 +172,8 @@ fn reload_all(
 
 struct Doors {
     amqp: Listener,
-    kafka: Option<Listener>,
+    /// One for each node that clients are told of; none if the door is closed.
+    kafka: Vec<Listener>,
     admin: Listener,
     metrics: Option<Listener>,
     moved: Vec<Moved>,
@@ -181,13 +181,10 @@ struct Doors {
 
 impl Doors {
     fn each(&self) -> impl Iterator<Item = (&'static str, &Listener)> {
-        let doors = [
-            Some(("amqp", &self.amqp)),
-            self.kafka.as_ref().map(|k| ("kafka", k)),
-            Some(("admin", &self.admin)),
-            self.metrics.as_ref().map(|m| ("metrics", m)),
-        ];
-        doors.into_iter().flatten()
+        let amqp = std::iter::once(("amqp", &self.amqp));
+        let kafka = self.kafka.iter().map(|k| ("kafka", k));
+        let admin = std::iter::once(("admin", &self.admin));
+        amqp.chain(kafka).chain(admin).chain(self.metrics.as_ref().map(|m| ("metrics", m)))
     }
 
     fn addresses(&self) -> Vec<ListenerAddress> {
@@ -212,16 +209,31 @@ impl Doors {
 fn bind(settings: &mut Settings, ports: Ports) -> Result<Doors, Problem> {
     let mut moved = Vec::new();
     let amqp = bind_one("amqp", &mut settings.amqp.listen, ports, &mut moved)?;
-    let kafka = match settings.kafka.door.enabled {
-        true => Some(bind_one("kafka", &mut settings.kafka.listen, ports, &mut moved)?),
-        false => None,
-    };
+    let kafka = bind_kafka(settings, ports, &mut moved)?;
     let admin = bind_one("admin", &mut settings.admin.listen, ports, &mut moved)?;
     let metrics = match settings.metrics.door.enabled {
         true => Some(bind_one("metrics", &mut settings.metrics.listen, ports, &mut moved)?),
         false => None,
     };
     Ok(Doors { amqp, kafka, admin, metrics, moved })
+}
+
+/// A listener for each node that clients are told of.
+fn bind_kafka(
+    settings: &mut Settings,
+    ports: Ports,
+    moved: &mut Vec<Moved>,
+) -> Result<Vec<Listener>, Problem> {
+    let nodes = if settings.kafka.door.enabled { settings.kafka.door.virtual_nodes } else { 0 };
+    let bind_node = |node: u16| {
+        let mut listen = settings.kafka.listen.clone();
+        for port in [&mut listen.port, &mut listen.tls_port] {
+            // 0 is any free port, whichever node it is for.
+            *port = if *port == 0 { 0 } else { port.saturating_add(node * VIRTUAL_NODE_PORTS) };
+        }
+        bind_one("kafka", &mut listen, ports, moved)
+    };
+    (0..nodes).map(bind_node).collect()
 }
 
 fn bind_one(

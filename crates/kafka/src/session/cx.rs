@@ -5,7 +5,7 @@ use std::time::Duration;
 use anymq_broker::{Event, Session as Hall};
 use anymq_types::Position;
 
-use crate::config::Config;
+use crate::config::{Config, VIRTUAL_NODE_PORTS};
 use crate::peer::Peer;
 use crate::wire::{ApiKey, IntoResponse, RequestHeader, Segments};
 
@@ -123,7 +123,22 @@ impl Cx<'_> {
         let (host, port) = self.config.advertised().unwrap_or_default();
         let local = self.peer.local;
         let host = host.map_or_else(|| local.ip().to_canonical().to_string(), str::to_owned);
-        vec![Node { id: self.node_id(), host, port: port.unwrap_or(local.port()) }]
+        let dialled = |own: Option<u16>| port.or(own).unwrap_or(local.port());
+        if self.peer.nodes.len() <= 1 {
+            return vec![Node { id: self.node_id(), host, port: dialled(None) }];
+        }
+        // An advertised port is the first node's; the others follow as their own ports do.
+        let numbered = (0u16..).zip(self.peer.nodes.iter());
+        numbered
+            .map(|(id, ports)| Node {
+                id: id.into(),
+                host: host.clone(),
+                port: match port {
+                    Some(first) => first.saturating_add(id * VIRTUAL_NODE_PORTS),
+                    None => dialled(if self.peer.tls { ports.tls } else { ports.plain }),
+                },
+            })
+            .collect()
     }
 
     /// The node that is to be asked for a topic's partition, a group or a transaction.
