@@ -1,8 +1,8 @@
 //! Principals, credentials and permissions.
 //!
 //! Stands on `types` only. It decides, it does not store: users and permissions are kept by the catalogue, the
-//! questions are asked by the broker, so no door can forget them. Start with [`Authenticator`] (who is it?), or
-//! [`oauth2`] where a token says so, and [`Access`] (what may they do?).
+//! questions are asked by the broker, so no door can forget them. Start with [`Authenticator`] (who is it?),
+//! [`scram`] where it is asked to prove it, or [`oauth2`] where a token says so, and [`Access`] (what may they do?).
 //!
 //! Nothing here reads a clock or makes randomness: time, salts and keys come in as arguments. Two things cost time:
 //! [`Authenticator::verify`] and [`PasswordHash::argon2id`] run argon2id, tens of milliseconds and 19 MiB each; call
@@ -19,6 +19,7 @@ pub mod oauth2;
 mod password;
 mod pattern;
 mod permissions;
+pub mod scram;
 mod tags;
 
 pub use access::{Access, AccessSpec};

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Refusal;
 use crate::password::{PasswordHash, SALT_BYTES};
+use crate::scram::ScramExchange;
 
 /// Longest password looked at, in bytes.
 pub(crate) const PASSWORD_BYTES_MAX: usize = 4096;
@@ -129,6 +130,20 @@ impl Authenticator {
             self.remembered().insert(tag, attempt.now);
         }
         Ok(())
+    }
+
+    /// Whether this very credential was proved lately.
+    pub fn is_remembered(&self, exchange: &ScramExchange, now: Millis) -> bool {
+        self.remembered().contains(&self.scram_tag(exchange), now)
+    }
+
+    /// The credential was proved.
+    pub fn remember(&self, exchange: &ScramExchange, now: Millis) {
+        self.remembered().insert(self.scram_tag(exchange), now);
+    }
+
+    fn scram_tag(&self, exchange: &ScramExchange) -> [u8; 32] {
+        digest(&self.key, &[b"scram", exchange.user().as_bytes(), exchange.fingerprint(), b""])
     }
 
     /// Forgets every remembered login.

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use anymq_auth::scram::ScramCredentials;
 use anymq_auth::{Attempt, PasswordHash, SALT_BYTES};
 use anymq_catalog::{Catalog, Change, definitions::Definitions};
 use anymq_runtime::Rng;
@@ -15,6 +16,7 @@ use crate::broker::Broker;
 pub use crate::browse::Browsed;
 pub use crate::core::stats::{Deaths, Deliveries, KindStats, Stats};
 use crate::error::{Error, Result};
+use crate::login::random_bytes;
 pub use crate::queue::settings::{Kind, Overflow, Settings};
 
 /// One queue, as operators see it.
@@ -329,6 +331,11 @@ impl Broker {
         let mut salt = [0; SALT_BYTES];
         Rng::from_entropy().fill(&mut salt);
         PasswordHash::argon2id(password, salt)
+    }
+
+    /// A password as it is kept for logins by challenge and response. Slow on purpose.
+    pub fn scram_of(&self, password: &[u8]) -> ScramCredentials {
+        ScramCredentials::of_password(password, random_bytes)
     }
 
     /// Drops every ready message of a queue; how many.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anymq_auth::oauth2::TokenVerifier;
+use anymq_auth::scram::{RANDOM_BYTES, ScramCredentials, ScramSecret};
 use anymq_auth::{Authenticator, Backoff, PasswordHash, Permissions, SALT_BYTES, Tags};
 use anymq_catalog::{Catalog, Change, Permission, User};
 use anymq_log::{Log, OpenError, ReadError};
@@ -158,14 +159,25 @@ impl Broker {
         default_user: Option<(String, String, String)>,
         rng: &mut Rng,
     ) -> std::result::Result<(), StartError> {
-        if self.inner.core.lock().catalog.vhosts().next().is_some() {
-            return Ok(());
+        let (is_new, has_secret) = {
+            let catalog = &self.inner.core.lock().catalog;
+            (catalog.vhosts().next().is_none(), catalog.scram_secret().is_some())
+        };
+        let mut changes = if is_new { Catalog::initial_changes() } else { Vec::new() };
+        if !has_secret {
+            let mut secret = [0; 32];
+            rng.fill(&mut secret);
+            changes.push(Change::ScramSecretPut(ScramSecret::new(secret)));
         }
-        let mut changes = Catalog::initial_changes();
-        if let Some((user, password, vhost)) = default_user {
+        if let Some((user, password, vhost)) = default_user.filter(|_| is_new) {
             let mut salt = [0; SALT_BYTES];
             rng.fill(&mut salt);
             let hash = PasswordHash::argon2id(password.as_bytes(), salt);
+            let scram = ScramCredentials::of_password(password.as_bytes(), || {
+                let mut random = [0; RANDOM_BYTES];
+                rng.fill(&mut random);
+                random
+            });
             let tags = Tags::new(["administrator"]);
             if vhost != "/" {
                 let id = anymq_types::VhostId(2);
@@ -175,6 +187,7 @@ impl Broker {
             changes.push(Change::UserPut(User {
                 name: user.as_str().into(),
                 password: hash,
+                scram,
                 tags,
                 limits: Default::default(),
             }));

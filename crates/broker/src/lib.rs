@@ -35,6 +35,7 @@ mod wheel;
 
 pub use anymq_auth::Turn;
 pub use anymq_auth::oauth2::{TOKEN_BYTES_MAX, Token};
+pub use anymq_auth::scram;
 pub use api::*;
 pub use broker::{Broker, Options, StartError};
 pub use config::Config;
@@ -47,4 +48,4 @@ pub use latency::CommitWaits;
 pub use listings::{ChannelStatus, DeadLetterQueue, PartitionStatus, TopicStatus};
 pub use outbox::Outbox;
 pub use progress::Progress;
-pub use session::Session;
+pub use session::{ScramChange, ScramListed, Session};

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
+use anymq_auth::scram::{ClientFirst, RANDOM_BYTES, ScramExchange, ScramMechanism};
 use anymq_auth::{Attempt, Refusal, Turn};
+use anymq_runtime::Rng;
 
 use crate::api::Principal;
 use crate::broker::Broker;
@@ -64,8 +66,64 @@ impl Broker {
         Err(Error::forbidden("login was refused"))
     }
 
+    /// Answers the first message of a login by challenge and response; `None` if it is none. Says nothing of whether there is
+    /// such a user.
+    pub fn begin_scram(&self, mechanism: ScramMechanism, first: &ClientFirst<'_>) -> Option<ScramExchange> {
+        let (stored, secret, iterations) = self.catalog(|c| {
+            let stored = c.user(first.user()).and_then(|user| user.scram.get(mechanism).cloned());
+            (stored, c.scram_secret().cloned(), c.scram_iterations(mechanism))
+        });
+        let stranger = (&secret?, iterations);
+        Some(ScramExchange::begin(mechanism, first, stored.as_ref(), stranger, random_bytes()))
+    }
+
+    /// When the last message of such a login may be answered, as [`Broker::login_turn`].
+    pub fn scram_turn(&self, exchange: Option<&ScramExchange>, last: &[u8], peer: SocketAddr) -> Turn {
+        let is_known = |e: &ScramExchange| self.inner.auth.is_remembered(e, self.now());
+        if !self.inner.config.login_backoff
+            || exchange.is_some_and(|e| is_known(e) && e.finish(last).is_some())
+        {
+            return Turn::Now;
+        }
+        self.inner.backoff.turn(peer.ip(), self.now())
+    }
+
+    /// Takes the last message of a login by challenge and response; the answer to it. No exchange: the client sent something
+    /// else in the first place.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Forbidden`], whatever the reason.
+    pub fn finish_scram(
+        &self,
+        exchange: Option<&ScramExchange>,
+        last: &[u8],
+        peer: SocketAddr,
+    ) -> Result<(Principal, String)> {
+        let user = exchange.map_or("", ScramExchange::user);
+        let proved = exchange.and_then(|exchange| Some((exchange, exchange.finish(last)?)));
+        let refusal = match proved {
+            Some((exchange, answer)) if self.inner.auth.admits_from(user, peer.ip()) => {
+                self.inner.backoff.succeeded(peer.ip());
+                self.inner.auth.remember(exchange, self.now());
+                return Ok((Principal::of_user(user, peer), answer));
+            }
+            Some(_) => Refusal::LoopbackOnly,
+            None => Refusal::BadCredentials,
+        };
+        self.inner.backoff.failed(peer.ip(), self.now());
+        self.refused(user, peer, &refusal);
+        Err(Error::forbidden("login was refused"))
+    }
+
     pub(crate) fn refused(&self, user: &str, peer: SocketAddr, why: &dyn std::fmt::Display) {
         tracing::warn!(user, %peer, why = %why, "login refused");
         self.inner.core.lock().stats.auth_failures += 1;
     }
+}
+
+/// Random bytes for a salt or nonce.
+pub(crate) fn random_bytes() -> [u8; RANDOM_BYTES] {
+    let mut bytes = [0; RANDOM_BYTES];
+    Rng::from_entropy().fill(&mut bytes);
+    bytes
 }

@@ -3,6 +3,7 @@
 //! A session is owned by its connection. Calls are synchronous and short: they take the core's lock once, apply, and return;
 //! what happens later (deliveries, cancelled consumers, committed positions) arrives in the [`Outbox`].
 
+mod credentials;
 mod groups;
 mod publish;
 mod topics;
@@ -11,6 +12,8 @@ mod transactions;
 use std::sync::Arc;
 
 use anymq_types::{ConnectionId, ConsumerId, Position};
+
+pub use self::credentials::{ScramChange, ScramListed};
 
 use crate::api::{
     Alarms, Bind, Bounds, Connect, DeclareExchange, DeclareQueue, Done, Fetch, Fetched, HolderAbout,

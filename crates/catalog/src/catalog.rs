@@ -17,11 +17,13 @@ use crate::policy::{CompiledPolicy, QueueSettings};
 
 mod apply;
 mod bindings;
+mod logins;
 mod rehearsal;
 mod snapshot;
 
 pub use apply::Applied;
 use bindings::Bindings;
+use logins::Scram;
 
 /// Set in the id of an exchange that comes with its vhost; the rest is the vhost's id and a number.
 pub(crate) const PREDECLARED_ID_BIT: u64 = 1 << 63;
@@ -45,6 +47,7 @@ pub struct Catalog {
     vhosts: BTreeMap<VhostId, VhostEntry>,
     vhost_ids: BTreeMap<Arc<str>, VhostId>,
     users: BTreeMap<Arc<str>, Arc<User>>,
+    scram: Scram,
     permissions: BTreeMap<(Arc<str>, VhostId), Permission>,
     topic_permissions: BTreeMap<(Arc<str>, VhostId, Arc<str>), TopicPermission>,
     global_parameters: BTreeMap<Arc<str>, GlobalParameter>,
@@ -87,6 +90,7 @@ impl Catalog {
             vhosts: BTreeMap::new(),
             vhost_ids: BTreeMap::new(),
             users: BTreeMap::new(),
+            scram: Scram::default(),
             permissions: BTreeMap::new(),
             topic_permissions: BTreeMap::new(),
             global_parameters: BTreeMap::new(),

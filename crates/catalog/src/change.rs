@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anymq_auth::scram::ScramSecret;
 use anymq_types::{ExchangeId, QueueId, VhostId};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub enum Change {
     UserDelete {
         name: Arc<str>,
     },
+    /// Given once, and kept.
+    ScramSecretPut(ScramSecret),
     PermissionPut(Permission),
     PermissionDelete {
         user: Arc<str>,

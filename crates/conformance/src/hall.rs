@@ -280,6 +280,7 @@ fn make_user(broker: &Broker) {
     let user = anymq_catalog::User {
         name: USER.into(),
         password: anymq_auth::PasswordHash::none(),
+        scram: Default::default(),
         tags: anymq_auth::Tags::new([]),
         limits: anymq_catalog::UserLimits::default(),
     };

@@ -26,6 +26,8 @@ pub struct Config {
     pub anonymous_user: String,
     /// Offer SASL PLAIN: user and password.
     pub plain: bool,
+    /// Offer SASL SCRAM-SHA-256 and SCRAM-SHA-512: user and password, which does not travel.
+    pub scram: bool,
     /// Address that clients are told to connect to, as `host` or `host:port`; empty: the one they have dialled.
     pub advertised_address: String,
     /// Nodes that clients are told of, all of them this one: the second listens three ports above the first, and so on. For
@@ -54,6 +56,7 @@ impl Default for Config {
             vhost: "/".into(),
             anonymous_user: "guest".into(),
             plain: true,
+            scram: true,
             advertised_address: String::new(),
             virtual_nodes: 1,
             auto_create_topics: true,
@@ -78,8 +81,11 @@ impl Config {
         if self.anonymous_user.len() > 255 {
             return Err("kafka.anonymous_user has more than 255 bytes".into());
         }
-        if !self.plain && self.anonymous_user.is_empty() {
-            return Err("kafka.plain is off and kafka.anonymous_user is empty: nobody can log in".into());
+        if !self.plain && !self.scram && self.anonymous_user.is_empty() {
+            return Err(
+                "kafka.plain and kafka.scram are off and kafka.anonymous_user is empty: nobody can log in"
+                    .into(),
+            );
         }
         self.advertised().map_err(|reason| format!("kafka.advertised_address {reason}"))?;
         if !(1..=VIRTUAL_NODES_MAX).contains(&self.virtual_nodes) {
@@ -148,7 +154,10 @@ mod tests {
         let cases = [
             (Config { vhost: String::new(), ..Config::default() }, "kafka.vhost"),
             (Config { anonymous_user: "u".repeat(256), ..Config::default() }, "kafka.anonymous_user"),
-            (Config { plain: false, anonymous_user: String::new(), ..Config::default() }, "kafka.plain"),
+            (
+                Config { plain: false, scram: false, anonymous_user: String::new(), ..Config::default() },
+                "kafka.plain",
+            ),
             (Config { advertised_address: "h:0".into(), ..Config::default() }, "kafka.advertised_address"),
             (Config { advertised_address: ":9092".into(), ..Config::default() }, "kafka.advertised_address"),
             (Config { virtual_nodes: 0, ..Config::default() }, "kafka.virtual_nodes"),

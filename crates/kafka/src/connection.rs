@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use anymq_broker::{Event, Principal};
+use anymq_broker::Event;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::handshake::{Handshake, Step};
 use crate::output::Output;
+use crate::sasl::Verified;
 use crate::session::{Next, Session};
 
 /// How long a client may take to close its socket after we said all we have to say.
@@ -28,7 +29,7 @@ const ROUNDS_MAX: u32 = 16;
 /// Parts of the idle timeout after which is looked whether anything came.
 const IDLE_TICKS_MAX: u32 = 4;
 
-type Verification = Pin<Box<dyn Future<Output = anymq_broker::Result<Principal>> + Send>>;
+type Verification = Pin<Box<dyn Future<Output = anymq_broker::Result<Verified>> + Send>>;
 
 /// How far a connection is.
 enum Stage {

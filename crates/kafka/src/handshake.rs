@@ -1,8 +1,8 @@
 //! From the first byte to a session: who connects.
 //!
 //! ```text
-//!  Start ──SaslHandshake──▶ Token ──SaslAuthenticate──▶ Verifying ──▶ an open session
-//!    └──────────any other request: without a login─────────▲
+//!  Start ──SaslHandshake──▶ Token ──SaslAuthenticate…──▶ Verifying ──▶ an open session
+//!    └──────────any other request: without a login──────────▲
 //! ```
 //!
 //! `ApiVersions` is answered at any time. A client that does not log in is let in as the configured user, if that user may
@@ -13,16 +13,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anymq_broker::{Broker, Connect, Principal, Turn};
+use anymq_broker::{Broker, Connect, Principal};
 use anymq_types::value::{Table, Value};
 
 use crate::config::Config;
 use crate::handlers::{api_versions, sasl_handshake};
 use crate::output::Output;
 use crate::peer::Peer;
-use crate::sasl;
+use crate::sasl::{Exchange, Login, Mechanism, Taken, Verified};
 use crate::session::{Head, Session};
-use crate::wire::messages::sasl::SaslAuthenticateResponse;
+use crate::wire::messages::sasl::{SaslAuthenticateResponse, SaslHandshakeResponse};
 use crate::wire::{
     ApiKey, ErrorCode, IntoResponse, Request, RequestHeader, Segments, WireError, split_frame,
 };
@@ -32,37 +32,6 @@ pub(crate) const INPUT_BYTES_MAX: usize = 64 << 10;
 
 /// The user that everybody knows the password of.
 const GUEST: &str = "guest";
-
-/// What a client wants to be let in for; compared away from the connection's task, because it is slow on purpose.
-pub(crate) enum Login {
-    Password {
-        user: String,
-        password: Vec<u8>,
-    },
-    /// Named by a certificate or by the settings.
-    Name {
-        user: String,
-    },
-}
-
-impl Login {
-    /// Waits until the login may be looked at, then has it verified on a thread that may block.
-    pub(crate) async fn verify(self, broker: Broker, peer: SocketAddr) -> anymq_broker::Result<Principal> {
-        if let Login::Password { user, password } = &self {
-            match broker.login_turn(user, password, peer) {
-                Turn::Now => {}
-                Turn::After(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
-                Turn::Never => return Err(anymq_broker::Error::forbidden("login was refused")),
-            }
-        }
-        let verified = tokio::task::spawn_blocking(move || match &self {
-            Login::Password { user, password } => broker.authenticate(user, password, peer),
-            Login::Name { user } => broker.authenticate_external(user, peer),
-        });
-        let failed = |_| Err(anymq_broker::Error::unavailable("the login could not be verified"));
-        verified.await.unwrap_or_else(failed)
-    }
-}
 
 /// What the connection must do after a step.
 pub(crate) enum Step {
@@ -85,14 +54,39 @@ enum Way {
     Bare,
 }
 
-#[derive(Clone, Copy, Debug)]
+impl Way {
+    /// Says what the mechanism says.
+    fn answer(self, token: &[u8], out: &mut Output) {
+        match self {
+            Way::Anonymous => {}
+            Way::Bare => out.push(Segments::bare_token(token)),
+            Way::Request(head) => out.push(
+                head.encode(&SaslAuthenticateResponse { auth_bytes: token.into(), ..Default::default() }),
+            ),
+        }
+    }
+
+    /// Says that it failed, where there is a way to; whether it did.
+    fn refuse(self, reason: &str, out: &mut Output) -> bool {
+        let Way::Request(head) = self else { return false };
+        out.push(head.encode(&SaslAuthenticateResponse {
+            error_code: ErrorCode::SASL_AUTHENTICATION_FAILED,
+            error_message: Some(reason.into()),
+            ..Default::default()
+        }));
+        true
+    }
+}
+
 enum Stage {
     Start,
     /// A mechanism is agreed on; whether its tokens come bare.
     Token {
         bare: bool,
+        exchange: Exchange,
     },
-    Verifying(Way),
+    /// What is said if it fails.
+    Verifying(Way, String),
 }
 
 /// A connection that has not logged in yet.
@@ -152,7 +146,7 @@ impl Handshake {
         }
         let Some((frame, len)) = split_frame(buf, INPUT_BYTES_MAX)? else { return Ok((0, Step::Continue)) };
         let step = match self.stage {
-            Stage::Token { bare: true } => self.token(frame, Way::Bare),
+            Stage::Token { bare: true, .. } => self.token(frame, Way::Bare, out),
             _ => self.request(frame, out)?,
         };
         Ok((len, step))
@@ -167,7 +161,7 @@ impl Handshake {
             return Ok(Step::Continue);
         }
         let request = Request::decode(header.api, header.version, body)?;
-        match (self.stage, request) {
+        match (&self.stage, request) {
             (_, Request::ApiVersions(request)) => {
                 let (response, valid) = api_versions::answer(head.version, &request);
                 out.push(head.encode(&response));
@@ -179,16 +173,21 @@ impl Handshake {
                 Ok(Step::Continue)
             }
             (Stage::Start, Request::SaslHandshake(request)) => {
-                let response = sasl_handshake::answer(request.mechanism, &self.config);
-                out.push(head.encode(&response));
-                if !response.error_code.is_none() {
-                    return Ok(Step::Refuse);
-                }
-                self.stage = Stage::Token { bare: head.version == 0 };
+                let offered = Mechanism::offered(&self.config);
+                let chosen = offered.iter().find(|mechanism| mechanism.name() == request.mechanism);
+                out.push(head.encode(&sasl_handshake::answer(&offered, chosen.is_some())));
+                let Some(&mechanism) = chosen else { return Ok(Step::Refuse) };
+                self.stage = Stage::Token { bare: head.version == 0, exchange: Exchange::new(mechanism) };
                 Ok(Step::Continue)
             }
-            (Stage::Token { bare: false }, Request::SaslAuthenticate(request)) => {
-                Ok(self.token(request.auth_bytes, Way::Request(head)))
+            (Stage::Token { bare: false, .. }, Request::SaslAuthenticate(request)) => {
+                Ok(self.token(request.auth_bytes, Way::Request(head), out))
+            }
+            // Not a second time.
+            (_, Request::SaslHandshake(_)) => {
+                let error_code = ErrorCode::ILLEGAL_SASL_STATE;
+                out.push(head.encode(&SaslHandshakeResponse { error_code, ..Default::default() }));
+                Ok(Step::Refuse)
             }
             (_, request) => {
                 tracing::info!(peer = %self.peer.address, api = request.api().name(), "unexpected before the login is complete");
@@ -197,19 +196,22 @@ impl Handshake {
         }
     }
 
-    fn token(&mut self, token: &[u8], way: Way) -> Step {
-        self.stage = Stage::Verifying(way);
-        let (user, password) = match sasl::plain(token) {
-            // A name that is not UTF-8 is nobody's; it takes the same way, and the same time, as a wrong one.
-            Some(login) => (String::from_utf8_lossy(login.user).into_owned(), login.password.to_vec()),
-            // So does what is no login at all.
-            None => (String::new(), Vec::new()),
-        };
-        Step::Verify(Login::Password { user, password })
+    fn token(&mut self, token: &[u8], way: Way, out: &mut Output) -> Step {
+        let Stage::Token { exchange, .. } = &mut self.stage else { return Step::Refuse };
+        match exchange.token(&self.broker, token) {
+            Taken::Answer(answer) => {
+                way.answer(&answer, out);
+                Step::Continue
+            }
+            Taken::Verify(login, says) => {
+                self.stage = Stage::Verifying(way, says);
+                Step::Verify(login)
+            }
+        }
     }
 
     fn anonymous(&mut self) -> Step {
-        self.stage = Stage::Verifying(Way::Anonymous);
+        self.stage = Stage::Verifying(Way::Anonymous, "login was refused".to_owned());
         if let Some(user) = self.peer.certificate_user.clone() {
             return Step::Verify(Login::Name { user });
         }
@@ -226,29 +228,31 @@ impl Handshake {
     /// The login was verified, or not: the session, if it was.
     pub(crate) fn verified(
         &mut self,
-        result: anymq_broker::Result<Principal>,
+        result: anymq_broker::Result<Verified>,
         out: &mut Output,
     ) -> Option<Box<Session>> {
-        let Stage::Verifying(way) = self.stage else { return None };
-        let opened = match result {
-            Ok(principal) => self.open(principal).map_err(|error| error.text),
-            // Says nothing of why.
-            Err(_) => Err("Authentication failed: Invalid username or password".to_owned()),
+        let Stage::Verifying(way, says) = std::mem::replace(&mut self.stage, Stage::Start) else {
+            return None;
         };
-        match (way, &opened) {
-            (Way::Anonymous, Ok(_)) => {}
-            (Way::Bare, Ok(_)) => out.push(Segments::bare_token(&[])),
-            (Way::Bare | Way::Anonymous, Err(reason)) => {
-                tracing::info!(peer = %self.peer.address, reason, "client was not let in");
+        let opened = match result {
+            Ok(Verified { principal, answer }) => {
+                self.open(principal).map(|session| (session, answer)).map_err(|error| error.text)
             }
-            (Way::Request(head), Ok(_)) => out.push(head.encode(&SaslAuthenticateResponse::default())),
-            (Way::Request(head), Err(reason)) => out.push(head.encode(&SaslAuthenticateResponse {
-                error_code: ErrorCode::SASL_AUTHENTICATION_FAILED,
-                error_message: Some(reason.as_str().into()),
-                ..Default::default()
-            })),
+            // Says nothing of why.
+            Err(_) => Err(says),
+        };
+        match opened {
+            Ok((session, answer)) => {
+                way.answer(&answer, out);
+                Some(session)
+            }
+            Err(reason) => {
+                if !way.refuse(&reason, out) {
+                    tracing::info!(peer = %self.peer.address, reason, "client was not let in");
+                }
+                None
+            }
         }
-        opened.ok()
     }
 
     fn open(&mut self, principal: Principal) -> anymq_broker::Result<Box<Session>> {

@@ -104,6 +104,7 @@ impl World {
             let user = anymq_catalog::User {
                 name: "sim".into(),
                 password: anymq_auth::PasswordHash::none(),
+                scram: Default::default(),
                 tags: anymq_auth::Tags::new([]),
                 limits: anymq_catalog::UserLimits::default(),
             };

@@ -94,12 +94,15 @@ impl BrokerHall {
     pub(super) fn make_user(&self, name: &str, put: UserPut) -> Result<()> {
         check_name("user", name)?;
         let before = self.broker.catalog(|c| c.user(name).cloned());
-        let password = match (put.password, &before) {
+        let (password, scram) = match (put.password, &before) {
             (Some(password), _) if password.is_empty() => {
                 return Err(Problem::new(&codes::ARGUMENT_INVALID, "the password is empty"));
             }
-            (Some(password), _) => self.broker.hash_password(password.as_bytes()),
-            (None, Some(user)) => user.password.clone(),
+            (Some(password), _) => {
+                let password = password.as_bytes();
+                (self.broker.hash_password(password), self.broker.scram_of(password))
+            }
+            (None, Some(user)) => (user.password.clone(), user.scram.clone()),
             (None, None) => {
                 let what = format!("user {name:?} does not exist and no password is given");
                 return Err(Problem::new(&codes::NOT_FOUND, what).fix("anymq user create NAME"));
@@ -111,7 +114,8 @@ impl BrokerHall {
             (None, None) => Tags::default(),
         };
         let limits = before.map(|user| user.limits).unwrap_or_default();
-        self.change(Change::UserPut(anymq_catalog::User { name: name.into(), password, tags, limits }))
+        let name = name.into();
+        self.change(Change::UserPut(anymq_catalog::User { name, password, scram, tags, limits }))
     }
 
     pub(super) fn list_permissions(&self, filter: &Filter) -> Page<Permission> {

@@ -97,6 +97,7 @@ impl Core {
             Change::Ids(_)
             | Change::TopicDelete { .. }
             | Change::UserPut(_)
+            | Change::ScramSecretPut(_)
             | Change::ParameterPut(_)
             | Change::ParameterDelete { .. }
             | Change::GlobalParameterPut(_)

@@ -7,6 +7,7 @@ pub(crate) mod access;
 pub(crate) mod bounded;
 pub(crate) mod changes;
 pub(crate) mod consume;
+mod credentials;
 pub(crate) mod deadletter;
 pub(crate) mod fx;
 pub(crate) mod groups;

@@ -86,6 +86,11 @@ impl Catalog {
             Change::VhostDelete { id } => Ok(self.vhost_delete(id)),
             Change::UserPut(user) => Ok(self.user_put(user)),
             Change::UserDelete { name } => Ok(self.user_delete(&name)),
+            Change::ScramSecretPut(secret) => {
+                let changed = self.scram.secret.is_none();
+                self.scram.secret.get_or_insert(secret);
+                Ok(Applied::changed(changed))
+            }
             Change::PermissionPut(permission) => self.permission_put(permission),
             Change::PermissionDelete { user, vhost } => {
                 Ok(Applied::changed(self.permissions.remove(&(user, vhost)).is_some()))

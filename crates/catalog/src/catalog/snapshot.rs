@@ -11,6 +11,7 @@ impl Catalog {
         let ids = iter::once(Change::Ids(self.next));
         let vhosts = self.vhosts().map(|vhost| Change::VhostPut((**vhost).clone()));
         let users = self.users().map(|user| Change::UserPut((**user).clone()));
+        let secret = self.scram_secret().cloned().map(Change::ScramSecretPut);
         let permissions = self.permissions().cloned().map(Change::PermissionPut);
         let topics = self.topic_permissions().cloned().map(Change::TopicPermissionPut);
         let globals = self.global_parameters().cloned().map(Change::GlobalParameterPut);
@@ -28,6 +29,12 @@ impl Catalog {
                 .chain(topics.map(|t| Change::TopicPut((**t).clone())))
                 .chain(bindings.map(|b| Change::BindingPut((**b).clone())))
         });
-        ids.chain(vhosts).chain(users).chain(permissions).chain(topics).chain(globals).chain(in_vhosts)
+        ids.chain(vhosts)
+            .chain(secret)
+            .chain(users)
+            .chain(permissions)
+            .chain(topics)
+            .chain(globals)
+            .chain(in_vhosts)
     }
 }

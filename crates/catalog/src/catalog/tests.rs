@@ -8,6 +8,7 @@ use crate::args::Args;
 use crate::change::{Change, ChangeError, Step};
 use crate::model::{ApplyTo, RoutingKey, UserLimits};
 
+mod logins;
 mod topics;
 
 const VHOST: VhostId = VhostId(1);
@@ -61,7 +62,13 @@ fn to_exchange(source: &str, exchange: &str, key: &str) -> Binding {
 
 fn user(name: &str) -> User {
     let password = PasswordHash::none();
-    User { name: name.into(), password, tags: Tags::parse("management"), limits: UserLimits::default() }
+    User {
+        name: name.into(),
+        password,
+        scram: Default::default(),
+        tags: Tags::parse("management"),
+        limits: UserLimits::default(),
+    }
 }
 
 fn commit(catalog: &mut Catalog, change: Change) -> Vec<Step> {

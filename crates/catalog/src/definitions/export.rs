@@ -113,10 +113,14 @@ fn user_json(user: &User) -> Json {
             limits[name] = limit.into();
         }
     }
-    json!({
+    let mut item = json!({
         "name": &*user.name, "password_hash": hash, "hashing_algorithm": algorithm.as_str(),
         "tags": user.tags.iter().collect::<Vec<_>>(), "limits": limits,
-    })
+    });
+    if !user.scram.is_empty() {
+        item["scram_credentials"] = json!(user.scram);
+    }
+    item
 }
 
 fn vhost_json(vhost: &Vhost) -> Json {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use anymq_auth::Tags;
+use anymq_auth::scram::ScramCredentials;
+use anymq_auth::{PasswordHash, Tags};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -31,9 +32,10 @@ pub(super) struct UserItem {
     pub(super) password_hash: Option<String>,
     pub(super) hashing_algorithm: Option<String>,
     pub(super) password: Option<String>,
-    /// That password, hashed.
+    /// That password, as it is kept.
     #[serde(skip)]
-    pub(super) hashed: Option<anymq_auth::PasswordHash>,
+    pub(super) hashed: Option<(PasswordHash, ScramCredentials)>,
+    pub(super) scram_credentials: Option<ScramCredentials>,
     #[serde(default)]
     pub(super) tags: Tags,
     #[serde(default)]

@@ -198,6 +198,27 @@ fn a_password_in_the_clear_is_hashed() {
 }
 
 #[test]
+fn scram_credentials_move_along_and_end_with_their_password() {
+    let mut first = catalog();
+    load(&mut first, None, &json!({"users": [{"name": "u", "password": "secret", "tags": ""}]}));
+    let scram = |catalog: &Catalog| catalog.user("u").unwrap().scram.clone();
+    assert_eq!(scram(&first).iter().count(), 2);
+    let mut file = export(&first);
+    let mut second = catalog();
+    load(&mut second, None, &file);
+    assert_eq!(scram(&second), scram(&first));
+    // A file of RabbitMQ's says nothing of them: they stay as long as the password does.
+    file["users"][0].as_object_mut().unwrap().remove("scram_credentials");
+    load(&mut second, None, &file);
+    assert_eq!(scram(&second), scram(&first));
+    file["users"][0]["password_hash"] = "".into();
+    load(&mut second, None, &file);
+    assert!(scram(&second).is_empty());
+    file["users"][0]["scram_credentials"] = json!({"SCRAM-SHA-256": {"salt": "", "iterations": 1}});
+    assert!(read(&second, None, &file.to_string()).unwrap_err().to_string().contains("users[0]"));
+}
+
+#[test]
 fn errors_name_the_item() {
     let catalog = catalog();
     let error = |file: Json| read(&catalog, None, &file.to_string()).unwrap_err().to_string();

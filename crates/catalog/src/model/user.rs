@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anymq_auth::scram::ScramCredentials;
 use anymq_auth::{PasswordHash, Permissions, Tags, TopicPermissions};
 use anymq_types::VhostId;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ pub struct User {
     pub name: Arc<str>,
     /// What is kept of the password.
     pub password: PasswordHash,
+    /// What is kept of it, or of others, for logins by challenge and response.
+    #[serde(default, skip_serializing_if = "ScramCredentials::is_empty")]
+    pub scram: ScramCredentials,
     /// What the user may do besides messaging.
     #[serde(default)]
     pub tags: Tags,

@@ -6,4 +6,5 @@ mod configs;
 mod groups;
 mod opening;
 mod records;
+mod sasl;
 mod topics;

@@ -1,7 +1,6 @@
 //! `SaslHandshake`: agrees on a mechanism. Before the login the handshake answers it; afterwards it comes too late.
 
-use crate::config::Config;
-use crate::sasl;
+use crate::sasl::Mechanism;
 use crate::session::{Cx, Reply};
 use crate::wire::ErrorCode;
 use crate::wire::messages::sasl::{SaslHandshakeRequest, SaslHandshakeResponse};
@@ -11,12 +10,11 @@ pub(super) fn sasl_handshake(cx: &mut Cx<'_>, _: SaslHandshakeRequest<'_>) -> Re
 }
 
 /// The answer to a client that has not logged in.
-pub(crate) fn answer(mechanism: &str, config: &Config) -> SaslHandshakeResponse<'static> {
-    let offered: &[&'static str] = if config.plain { &[sasl::PLAIN] } else { &[] };
-    let error_code = match offered.contains(&mechanism) {
+pub(crate) fn answer(offered: &[Mechanism], is_one: bool) -> SaslHandshakeResponse<'static> {
+    let error_code = match is_one {
         true => ErrorCode::NONE,
         false => ErrorCode::UNSUPPORTED_SASL_MECHANISM,
     };
-    let mechanisms = offered.iter().map(|&name| name.into()).collect();
+    let mechanisms = offered.iter().map(|mechanism| mechanism.name().into()).collect();
     SaslHandshakeResponse { error_code, mechanisms }
 }

@@ -101,6 +101,7 @@ async fn guest_comes_from_this_host_only() {
     let put = anymq_catalog::Change::UserPut(anymq_catalog::User {
         name: "other".into(),
         password: house.broker.hash_password(b"other"),
+        scram: Default::default(),
         tags: Default::default(),
         limits: Default::default(),
     });

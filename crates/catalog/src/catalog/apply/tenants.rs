@@ -64,14 +64,16 @@ impl Catalog {
 
     pub(super) fn user_put(&mut self, user: User) -> Applied {
         let changed = self.users.get(&user.name).is_none_or(|old| **old != user);
-        self.users.insert(user.name.clone(), Arc::new(user));
+        self.scram.added(&user);
+        if let Some(old) = self.users.insert(user.name.clone(), Arc::new(user)) {
+            self.scram.removed(&old);
+        }
         Applied::changed(changed)
     }
 
     pub(super) fn user_delete(&mut self, name: &Arc<str>) -> Applied {
-        if self.users.remove(name).is_none() {
-            return Applied::default();
-        }
+        let Some(user) = self.users.remove(name) else { return Applied::default() };
+        self.scram.removed(&user);
         let mut cascade = Vec::new();
         for (user, vhost, exchange) in
             self.topic_permissions.extract_if(.., |key, _| key.0 == *name).map(|(key, _)| key)

@@ -1,5 +1,7 @@
 //! Vhosts, users, permissions, parameters, policies.
 
+use anymq_auth::scram::{RANDOM_BYTES, ScramCredentials};
+
 use super::*;
 use crate::definitions::PASSWORDS_MAX;
 use crate::definitions::file::{
@@ -47,7 +49,8 @@ impl Importer<'_> {
             if item.name.is_empty() {
                 return Err(invalid(at("name"), "empty name"));
             }
-            let password = match (item.password_hash, item.hashed) {
+            let before = self.catalog.user(&item.name);
+            let (password, kept) = match (item.password_hash, item.hashed) {
                 (Some(hash), _) => {
                     // Files of 3.5 and before do not say, and hash with MD5; those fail on their length.
                     let algorithm = match &item.hashing_algorithm {
@@ -55,19 +58,23 @@ impl Importer<'_> {
                         None => Ok(HashingAlgorithm::Sha256),
                     };
                     let algorithm = algorithm.map_err(|error| invalid(at("hashing_algorithm"), error))?;
-                    PasswordHash::import(&hash, algorithm)
-                        .map_err(|error| invalid(at("password_hash"), error))?
+                    let password = PasswordHash::import(&hash, algorithm)
+                        .map_err(|error| invalid(at("password_hash"), error))?;
+                    // What was made of another password must not outlive it.
+                    let same = before.filter(|user| user.password == password);
+                    (password, same.map(|user| user.scram.clone()).unwrap_or_default())
                 }
                 (None, Some(hashed)) => hashed,
-                (None, None) => PasswordHash::none(),
+                (None, None) => (PasswordHash::none(), ScramCredentials::default()),
             };
             let limits = UserLimits {
                 max_connections: limit(&item.limits.0, "max-connections"),
                 max_channels: limit(&item.limits.0, "max-channels"),
             };
+            let scram = item.scram_credentials.unwrap_or(kept);
             let name: Arc<str> = item.name.as_str().into();
             self.users.insert(item.name);
-            self.put(Change::UserPut(User { name, password, tags: item.tags, limits }));
+            self.put(Change::UserPut(User { name, password, scram, tags: item.tags, limits }));
         }
         Ok(())
     }
@@ -197,7 +204,14 @@ pub(super) fn hash_passwords(
             return Err(invalid(format!("users[{n}].password"), problem));
         }
         hashed += 1;
-        user.hashed = Some(PasswordHash::argon2id(password.as_bytes(), salt()));
+        let hash = PasswordHash::argon2id(password.as_bytes(), salt());
+        let random = || {
+            let mut bytes = [0; RANDOM_BYTES];
+            bytes[..SALT_BYTES].copy_from_slice(&salt());
+            bytes[SALT_BYTES] = salt()[0];
+            bytes
+        };
+        user.hashed = Some((hash, ScramCredentials::of_password(password.as_bytes(), random)));
     }
     Ok(())
 }

@@ -101,6 +101,7 @@ async fn guest_is_nobody_once_its_password_is_another() {
     let put = anymq_catalog::Change::UserPut(anymq_catalog::User {
         name: "guest".into(),
         password: house.broker.hash_password(b"another"),
+        scram: Default::default(),
         tags: Default::default(),
         limits: Default::default(),
     });
@@ -146,11 +147,19 @@ async fn tokens_come_bare_after_handshake_0() {
 async fn mechanisms_that_are_not_offered_are_refused() {
     let house = House::new();
     let mut client = house.connect();
+    let answer = client.ask(1, SaslHandshakeRequest { mechanism: "GSSAPI" }).await;
+    let Response::SaslHandshake(response) = answer.read() else { panic!("{:?}", answer.read()) };
+    assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_SASL_MECHANISM);
+    let offered: Vec<_> = response.mechanisms.iter().collect();
+    assert_eq!(offered, ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]);
+    client.closed().await;
+
+    let house = House::with(true, Config { scram: false, ..Config::default() });
+    let mut client = house.connect();
     let answer = client.ask(1, SaslHandshakeRequest { mechanism: "SCRAM-SHA-256" }).await;
     let Response::SaslHandshake(response) = answer.read() else { panic!("{:?}", answer.read()) };
     assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_SASL_MECHANISM);
     assert_eq!(response.mechanisms.iter().collect::<Vec<_>>(), ["PLAIN"]);
-    client.closed().await;
 }
 
 #[tokio::test]

@@ -1,20 +1,17 @@
-//! Login mechanisms: what a client's token says. PLAIN (RFC 4616).
+//! PLAIN (RFC 4616): what a client's token says.
 
 /// User and password as the client sent them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Credentials<'a> {
+pub(super) struct Credentials<'a> {
     /// Who.
-    pub(crate) user: &'a [u8],
+    pub(super) user: &'a [u8],
     /// The password, in the clear.
-    pub(crate) password: &'a [u8],
+    pub(super) password: &'a [u8],
 }
-
-/// The only mechanism so far.
-pub(crate) const PLAIN: &str = "PLAIN";
 
 /// Reads a PLAIN token: the identity to act as, NUL, user, NUL, password. The identity must be empty or the user's
 /// name, as Kafka has it.
-pub(crate) fn plain(token: &[u8]) -> Option<Credentials<'_>> {
+pub(super) fn parse(token: &[u8]) -> Option<Credentials<'_>> {
     let mut parts = token.split(|b| *b == 0);
     let (identity, user, password) = (parts.next()?, parts.next()?, parts.next()?);
     let is_whole = parts.next().is_none() && !user.is_empty() && !password.is_empty();
@@ -39,7 +36,7 @@ mod tests {
             (b"", None),
         ];
         for (token, expected) in cases {
-            assert_eq!(plain(token).map(|c| (c.user, c.password)), *expected, "{token:?}");
+            assert_eq!(parse(token).map(|c| (c.user, c.password)), *expected, "{token:?}");
         }
     }
 }
