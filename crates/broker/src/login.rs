@@ -78,31 +78,27 @@ impl Broker {
     }
 
     /// When the last message of such a login may be answered, as [`Broker::login_turn`].
-    pub fn scram_turn(&self, exchange: Option<&ScramExchange>, last: &[u8], peer: SocketAddr) -> Turn {
-        let is_known = |e: &ScramExchange| self.inner.auth.is_remembered(e, self.now());
-        if !self.inner.config.login_backoff
-            || exchange.is_some_and(|e| is_known(e) && e.finish(last).is_some())
-        {
+    pub fn scram_turn(&self, exchange: &ScramExchange, last: &[u8], peer: SocketAddr) -> Turn {
+        let is_known = self.inner.auth.is_remembered(exchange, self.now());
+        if !self.inner.config.login_backoff || is_known && exchange.finish(last).is_some() {
             return Turn::Now;
         }
         self.inner.backoff.turn(peer.ip(), self.now())
     }
 
-    /// Takes the last message of a login by challenge and response; the answer to it. No exchange: the client sent something
-    /// else in the first place.
+    /// Takes the last message of a login by challenge and response; the answer to it.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Forbidden`], whatever the reason.
     pub fn finish_scram(
         &self,
-        exchange: Option<&ScramExchange>,
+        exchange: &ScramExchange,
         last: &[u8],
         peer: SocketAddr,
     ) -> Result<(Principal, String)> {
-        let user = exchange.map_or("", ScramExchange::user);
-        let proved = exchange.and_then(|exchange| Some((exchange, exchange.finish(last)?)));
-        let refusal = match proved {
-            Some((exchange, answer)) if self.inner.auth.admits_from(user, peer.ip()) => {
+        let user = exchange.user();
+        let refusal = match exchange.finish(last) {
+            Some(answer) if self.inner.auth.admits_from(user, peer.ip()) => {
                 self.inner.backoff.succeeded(peer.ip());
                 self.inner.auth.remember(exchange, self.now());
                 return Ok((Principal::of_user(user, peer), answer));
@@ -113,6 +109,12 @@ impl Broker {
         self.inner.backoff.failed(peer.ip(), self.now());
         self.refused(user, peer, &refusal);
         Err(Error::forbidden("login was refused"))
+    }
+
+    /// A client has sent what is no login: it counts as one that failed.
+    pub fn unreadable_login(&self, peer: SocketAddr) {
+        self.inner.backoff.failed(peer.ip(), self.now());
+        self.refused("", peer, &Refusal::BadCredentials);
     }
 
     pub(crate) fn refused(&self, user: &str, peer: SocketAddr, why: &dyn std::fmt::Display) {

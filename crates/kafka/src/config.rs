@@ -28,6 +28,13 @@ pub struct Config {
     pub plain: bool,
     /// Offer SASL SCRAM-SHA-256 and SCRAM-SHA-512: user and password, which does not travel.
     pub scram: bool,
+    /// Take tokens that nobody has signed from clients of this machine, with SASL OAUTHBEARER: whoever knows a user's name is
+    /// let in as that user. For tests. Signed tokens are taken if `auth.oauth2` says so.
+    pub unsecured_tokens: bool,
+    /// How long a login by SASL is good (`connections.max.reauth.ms`): clients are told, and log in again on the same
+    /// connection; it is closed on who does not. 0: as long as the connection lasts. A token's own end counts in any case.
+    #[serde(with = "anymq_types::units::duration")]
+    pub connections_max_reauth: Duration,
     /// Address that clients are told to connect to, as `host` or `host:port`; empty: the one they have dialled.
     pub advertised_address: String,
     /// Nodes that clients are told of, all of them this one: the second listens three ports above the first, and so on. For
@@ -57,6 +64,8 @@ impl Default for Config {
             anonymous_user: "guest".into(),
             plain: true,
             scram: true,
+            unsecured_tokens: false,
+            connections_max_reauth: Duration::ZERO,
             advertised_address: String::new(),
             virtual_nodes: 1,
             auto_create_topics: true,
@@ -81,11 +90,8 @@ impl Config {
         if self.anonymous_user.len() > 255 {
             return Err("kafka.anonymous_user has more than 255 bytes".into());
         }
-        if !self.plain && !self.scram && self.anonymous_user.is_empty() {
-            return Err(
-                "kafka.plain and kafka.scram are off and kafka.anonymous_user is empty: nobody can log in"
-                    .into(),
-            );
+        if !self.connections_max_reauth.is_zero() && self.connections_max_reauth < Duration::from_secs(1) {
+            return Err("kafka.connections_max_reauth is less than 1s".into());
         }
         self.advertised().map_err(|reason| format!("kafka.advertised_address {reason}"))?;
         if !(1..=VIRTUAL_NODES_MAX).contains(&self.virtual_nodes) {
@@ -115,6 +121,12 @@ impl Config {
             return Err("kafka.idle_timeout is less than 1s".into());
         }
         Ok(())
+    }
+
+    /// How long a login is good whose token is good for so long.
+    pub(crate) fn session_lifetime(&self, token: Option<Duration>) -> Option<Duration> {
+        let most = Some(self.connections_max_reauth).filter(|most| !most.is_zero());
+        token.into_iter().chain(most).min()
     }
 
     /// Host and port that clients are told, as far as they are set.
@@ -155,8 +167,8 @@ mod tests {
             (Config { vhost: String::new(), ..Config::default() }, "kafka.vhost"),
             (Config { anonymous_user: "u".repeat(256), ..Config::default() }, "kafka.anonymous_user"),
             (
-                Config { plain: false, scram: false, anonymous_user: String::new(), ..Config::default() },
-                "kafka.plain",
+                Config { connections_max_reauth: Duration::from_millis(1), ..Config::default() },
+                "kafka.connections_max_reauth",
             ),
             (Config { advertised_address: "h:0".into(), ..Config::default() }, "kafka.advertised_address"),
             (Config { advertised_address: ":9092".into(), ..Config::default() }, "kafka.advertised_address"),

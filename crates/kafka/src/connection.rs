@@ -15,9 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::handshake::{Handshake, Step};
+use crate::handshake::{Handshake, Outcome, Step};
 use crate::output::Output;
-use crate::sasl::Verified;
+use crate::sasl::Verification;
 use crate::session::{Next, Session};
 
 /// How long a client may take to close its socket after we said all we have to say.
@@ -28,8 +28,6 @@ const ROUNDS_MAX: u32 = 16;
 
 /// Parts of the idle timeout after which is looked whether anything came.
 const IDLE_TICKS_MAX: u32 = 4;
-
-type Verification = Pin<Box<dyn Future<Output = anymq_broker::Result<Verified>> + Send>>;
 
 /// How far a connection is.
 enum Stage {
@@ -174,13 +172,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
     }
 
     fn poll_verification(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Stage::Open(session) = &mut self.stage {
+            let Some(next) = session.poll_renewal(cx, &mut self.out) else { return false };
+            self.take_next(next);
+            return true;
+        }
         let Stage::Verifying(_, verification) = &mut self.stage else { return false };
         let Poll::Ready(verified) = verification.as_mut().poll(cx) else { return false };
         let Stage::Verifying(mut handshake, _) = std::mem::replace(&mut self.stage, Stage::Done) else {
             return false;
         };
         match handshake.verified(verified, &mut self.out) {
-            Some(session) => {
+            Outcome::Open(session) => {
                 self.stage = Stage::Open(session);
                 self.idle_ticks = 0;
                 self.tick_in(self.tick);
@@ -189,7 +192,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
                 }
                 self.resume();
             }
-            None => self.linger(),
+            Outcome::Again => {
+                self.stage = Stage::Handshake(handshake);
+                self.resume();
+            }
+            Outcome::Refused => self.linger(),
         }
         true
     }

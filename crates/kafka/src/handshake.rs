@@ -17,15 +17,12 @@ use anymq_broker::{Broker, Connect, Principal};
 use anymq_types::value::{Table, Value};
 
 use crate::config::Config;
-use crate::handlers::{api_versions, sasl_handshake};
+use crate::handlers::{api_versions, sasl_authenticate, sasl_handshake};
 use crate::output::Output;
 use crate::peer::Peer;
-use crate::sasl::{Exchange, Login, Mechanism, Taken, Verified};
+use crate::sasl::{Exchange, Login, Mechanism, Refused, Taken, Verified};
 use crate::session::{Head, Session};
-use crate::wire::messages::sasl::{SaslAuthenticateResponse, SaslHandshakeResponse};
-use crate::wire::{
-    ApiKey, ErrorCode, IntoResponse, Request, RequestHeader, Segments, WireError, split_frame,
-};
+use crate::wire::{ApiKey, IntoResponse, Request, RequestHeader, Segments, WireError, split_frame};
 
 /// Largest frame before the login, in bytes.
 pub(crate) const INPUT_BYTES_MAX: usize = 64 << 10;
@@ -43,6 +40,14 @@ pub(crate) enum Step {
     Refuse,
 }
 
+/// What became of a login.
+pub(crate) enum Outcome {
+    Open(Box<Session>),
+    /// The mechanism wants another token.
+    Again,
+    Refused,
+}
+
 /// How a login came, and so how it is answered.
 #[derive(Clone, Copy, Debug)]
 enum Way {
@@ -55,25 +60,19 @@ enum Way {
 }
 
 impl Way {
-    /// Says what the mechanism says.
-    fn answer(self, token: &[u8], out: &mut Output) {
+    /// Says what the mechanism says, and how long the login is good if it was one.
+    fn answer(self, token: &[u8], lifetime: Option<Duration>, out: &mut Output) {
         match self {
             Way::Anonymous => {}
             Way::Bare => out.push(Segments::bare_token(token)),
-            Way::Request(head) => out.push(
-                head.encode(&SaslAuthenticateResponse { auth_bytes: token.into(), ..Default::default() }),
-            ),
+            Way::Request(head) => out.push(sasl_authenticate::answer(head, token, lifetime)),
         }
     }
 
     /// Says that it failed, where there is a way to; whether it did.
     fn refuse(self, reason: &str, out: &mut Output) -> bool {
         let Way::Request(head) = self else { return false };
-        out.push(head.encode(&SaslAuthenticateResponse {
-            error_code: ErrorCode::SASL_AUTHENTICATION_FAILED,
-            error_message: Some(reason.into()),
-            ..Default::default()
-        }));
+        out.push(sasl_authenticate::refusal(head, reason));
         true
     }
 }
@@ -85,8 +84,8 @@ enum Stage {
         bare: bool,
         exchange: Exchange,
     },
-    /// What is said if it fails.
-    Verifying(Way, String),
+    /// Without an exchange: the client does not log in.
+    Verifying(Way, Option<Exchange>),
 }
 
 /// A connection that has not logged in yet.
@@ -173,7 +172,7 @@ impl Handshake {
                 Ok(Step::Continue)
             }
             (Stage::Start, Request::SaslHandshake(request)) => {
-                let offered = Mechanism::offered(&self.config);
+                let offered = Mechanism::offered(&self.config, &self.broker, &self.peer);
                 let chosen = offered.iter().find(|mechanism| mechanism.name() == request.mechanism);
                 out.push(head.encode(&sasl_handshake::answer(&offered, chosen.is_some())));
                 let Some(&mechanism) = chosen else { return Ok(Step::Refuse) };
@@ -185,8 +184,7 @@ impl Handshake {
             }
             // Not a second time.
             (_, Request::SaslHandshake(_)) => {
-                let error_code = ErrorCode::ILLEGAL_SASL_STATE;
-                out.push(head.encode(&SaslHandshakeResponse { error_code, ..Default::default() }));
+                out.push(head.encode(&sasl_handshake::too_late()));
                 Ok(Step::Refuse)
             }
             (_, request) => {
@@ -197,21 +195,28 @@ impl Handshake {
     }
 
     fn token(&mut self, token: &[u8], way: Way, out: &mut Output) -> Step {
-        let Stage::Token { exchange, .. } = &mut self.stage else { return Step::Refuse };
+        let Stage::Token { bare, mut exchange } = std::mem::replace(&mut self.stage, Stage::Start) else {
+            return Step::Refuse;
+        };
         match exchange.token(&self.broker, token) {
             Taken::Answer(answer) => {
-                way.answer(&answer, out);
+                way.answer(&answer, None, out);
+                self.stage = Stage::Token { bare, exchange };
                 Step::Continue
             }
-            Taken::Verify(login, says) => {
-                self.stage = Stage::Verifying(way, says);
+            Taken::Verify(login) => {
+                self.stage = Stage::Verifying(way, Some(exchange));
                 Step::Verify(login)
+            }
+            Taken::Refuse(reason) => {
+                way.refuse(&reason, out);
+                Step::Refuse
             }
         }
     }
 
     fn anonymous(&mut self) -> Step {
-        self.stage = Stage::Verifying(Way::Anonymous, "login was refused".to_owned());
+        self.stage = Stage::Verifying(Way::Anonymous, None);
         if let Some(user) = self.peer.certificate_user.clone() {
             return Step::Verify(Login::Name { user });
         }
@@ -225,34 +230,43 @@ impl Handshake {
         }
     }
 
-    /// The login was verified, or not: the session, if it was.
-    pub(crate) fn verified(
-        &mut self,
-        result: anymq_broker::Result<Verified>,
-        out: &mut Output,
-    ) -> Option<Box<Session>> {
-        let Stage::Verifying(way, says) = std::mem::replace(&mut self.stage, Stage::Start) else {
-            return None;
+    /// The login was verified, or not.
+    pub(crate) fn verified(&mut self, result: Result<Verified, Refused>, out: &mut Output) -> Outcome {
+        let Stage::Verifying(way, exchange) = std::mem::replace(&mut self.stage, Stage::Start) else {
+            return Outcome::Refused;
         };
-        let opened = match result {
-            Ok(Verified { principal, answer }) => {
-                self.open(principal).map(|session| (session, answer)).map_err(|error| error.text)
-            }
-            // Says nothing of why.
-            Err(_) => Err(says),
-        };
-        match opened {
-            Ok((session, answer)) => {
-                way.answer(&answer, out);
-                Some(session)
-            }
-            Err(reason) => {
-                if !way.refuse(&reason, out) {
-                    tracing::info!(peer = %self.peer.address, reason, "client was not let in");
+        let opened = result.and_then(|verified| {
+            let lifetime = self.config.session_lifetime(verified.lifetime);
+            let session = self.open(verified.principal).map_err(|error| Refused::Says(error.text))?;
+            Ok((session, verified.answer, lifetime))
+        });
+        match (opened, exchange) {
+            (Ok((mut session, answer, lifetime)), exchange) => {
+                way.answer(&answer, lifetime, out);
+                if let Some(exchange) = exchange {
+                    session.logged_in(exchange.mechanism(), lifetime);
                 }
-                None
+                Outcome::Open(session)
             }
+            (Err(refused), Some(mut exchange)) => match exchange.refused(refused) {
+                Taken::Refuse(reason) => self.refuse(way, &reason, out),
+                Taken::Answer(answer) => {
+                    way.answer(&answer, None, out);
+                    self.stage = Stage::Token { bare: matches!(way, Way::Bare), exchange };
+                    Outcome::Again
+                }
+                Taken::Verify(_) => Outcome::Refused,
+            },
+            (Err(Refused::Says(reason)), None) => self.refuse(way, &reason, out),
+            (Err(Refused::Login), None) => self.refuse(way, "login was refused", out),
         }
+    }
+
+    fn refuse(&self, way: Way, reason: &str, out: &mut Output) -> Outcome {
+        if !way.refuse(reason, out) {
+            tracing::info!(peer = %self.peer.address, reason, "client was not let in");
+        }
+        Outcome::Refused
     }
 
     fn open(&mut self, principal: Principal) -> anymq_broker::Result<Box<Session>> {

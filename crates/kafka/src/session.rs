@@ -4,6 +4,7 @@
 //! waits for the disk, or for something to happen, holds back those behind it, which is what clients rely on.
 
 mod cx;
+mod renewal;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,10 +15,12 @@ use anymq_types::Position;
 use tokio::time::Instant;
 
 pub(crate) use self::cx::{Cx, Head, Node, Parked, Reply, Wake};
+use self::renewal::Renewal;
 use crate::config::Config;
 use crate::handlers::{self, api_versions};
 use crate::output::Output;
 use crate::peer::Peer;
+use crate::sasl::Mechanism;
 use crate::wire::{Request, RequestHeader, Segments, WireError, split_frame};
 
 /// Most requests of a connection that are not answered yet; then its socket is not read.
@@ -30,6 +33,8 @@ const PARKED_BYTES_MAX: usize = 1 << 20;
 enum Slot {
     /// It can leave.
     Ready(Segments),
+    /// It is a login that is renewed, and being verified.
+    Renewal(Head),
     /// It can leave when this is on disk.
     Committed(Position, Segments),
     /// It is not known yet.
@@ -63,6 +68,7 @@ pub(crate) struct Session {
     peer: Peer,
     slots: VecDeque<Slot>,
     tokens: u64,
+    login: Renewal,
     /// Bytes of the requests that are parked.
     parked_bytes: usize,
     /// One of them wants nothing to be read behind it.
@@ -81,11 +87,17 @@ impl Session {
             peer,
             slots: VecDeque::new(),
             tokens: 0,
+            login: Renewal::default(),
             parked_bytes: 0,
             is_alone: false,
             stalled: false,
             ended: false,
         }
+    }
+
+    /// The client has logged in: how, and how long that is good.
+    pub(crate) fn logged_in(&mut self, mechanism: Mechanism, lifetime: Option<Duration>) {
+        self.login.logged_in(mechanism, lifetime.map(after));
     }
 
     /// The hall's side of the connection.
@@ -97,6 +109,7 @@ impl Session {
     pub(crate) fn takes_input(&self) -> bool {
         !self.ended
             && !self.is_alone
+            && !self.login.is_verifying()
             && self.slots.len() < REQUESTS_MAX
             && self.parked_bytes < PARKED_BYTES_MAX
             && !self.hall.congested()
@@ -146,6 +159,10 @@ impl Session {
         let request = Request::decode(header.api, header.version, body)?;
         self.tokens += 1;
         let head = Head { token: self.tokens, ..Head::of(&header) };
+        if let Some(slots) = self.renew(head, &request) {
+            self.slots.extend(slots);
+            return Ok(());
+        }
         let reply = {
             let client_id = header.client_id.unwrap_or_default();
             let mut cx = Cx { hall: &self.hall, config: &self.config, peer: &self.peer, head, client_id };
@@ -196,7 +213,7 @@ impl Session {
     fn parked(&self) -> impl Iterator<Item = &Waiting> {
         self.slots.iter().filter_map(|slot| match slot {
             Slot::Parked(waiting) => Some(&**waiting),
-            Slot::Ready(_) | Slot::Committed(..) | Slot::Close => None,
+            Slot::Ready(_) | Slot::Committed(..) | Slot::Renewal(_) | Slot::Close => None,
         })
     }
 
@@ -245,7 +262,9 @@ impl Session {
                     self.ended = true;
                     return Next::Close;
                 }
-                Some(Slot::Committed(..) | Slot::Parked(_)) | None => return Next::Continue,
+                Some(Slot::Committed(..) | Slot::Parked(_) | Slot::Renewal(_)) | None => {
+                    return Next::Continue;
+                }
             }
             if let Some(Slot::Ready(response) | Slot::Committed(_, response)) = self.slots.pop_front() {
                 out.push(response);

@@ -9,13 +9,13 @@ const path = require('node:path');
 const READY_MS = 30000;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function start() {
+async function start(settings = {}) {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'anymq-interop-'));
   const ready = path.join(home, 'ready.json');
   const log = fs.openSync(path.join(home, 'log'), 'a');
   const ports = Object.fromEntries(['AMQP', 'KAFKA', 'ADMIN', 'METRICS'].map((door) => [`ANYMQ_${door}__PORT`, '0']));
   const child = spawn(process.env.ANYMQ_BIN, ['dev', '--data-dir', path.join(home, 'data'), '--ready-file', ready], {
-    env: { ...process.env, ...ports }, stdio: ['ignore', log, log],
+    env: { ...process.env, ...ports, ...settings }, stdio: ['ignore', log, log],
   });
   const exited = once(child, 'exit');
   const deadline = Date.now() + READY_MS;

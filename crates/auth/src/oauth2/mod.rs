@@ -20,6 +20,7 @@ mod keys;
 mod refresh;
 mod scope;
 mod token;
+mod unsecured;
 mod verifier;
 
 pub use config::{Config, assignment};
@@ -29,6 +30,7 @@ pub use refresh::Refresh;
 pub(crate) use scope::ScopeAccess;
 pub use scope::{Grant, Wildcard};
 pub use token::Token;
+pub use unsecured::Unsecured;
 pub use verifier::{TOKEN_BYTES_MAX, TokenVerifier};
 
 #[cfg(test)]

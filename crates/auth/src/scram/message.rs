@@ -80,8 +80,8 @@ fn text(message: &[u8]) -> Option<&str> {
     (text.len() <= MESSAGE_BYTES_MAX && !text.contains('\0')).then_some(text)
 }
 
-/// A name with its commas and equals signs, which travel as `=2C` and `=3D`.
-fn name(text: &str) -> Option<Cow<'_, str>> {
+/// A name with its commas and equals signs, which travel as `=2C` and `=3D`; `None` if it has others.
+pub fn name(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('=') {
         return Some(text.into());
     }

@@ -21,7 +21,7 @@ pub use credential::{
     ScramFault, ScramMechanism,
 };
 pub use exchange::{ScramExchange, ScramSecret};
-pub use message::{ClientFirst, MESSAGE_BYTES_MAX};
+pub use message::{ClientFirst, MESSAGE_BYTES_MAX, name};
 
 /// Bytes of randomness in a salt or nonce, as callers bring them.
 pub const RANDOM_BYTES: usize = 17;

@@ -6,5 +6,6 @@ mod configs;
 mod groups;
 mod opening;
 mod records;
+mod renewal;
 mod sasl;
 mod topics;
