@@ -60,6 +60,8 @@ pub enum StartError {
 
 pub(crate) struct Inner {
     pub(crate) core: Mutex<Core>,
+    /// [`Core::catalog_changes`], to be read without its lock.
+    pub(crate) catalog_changes: Arc<AtomicU64>,
     pub(crate) log: Log,
     /// Held by whoever moves stored messages elsewhere.
     pub(crate) moving: Mutex<()>,
@@ -125,7 +127,9 @@ impl Broker {
             key,
         );
         let start = log.committed().0;
+        let catalog_changes = core.catalog_changes.clone();
         let inner = Arc::new(Inner {
+            catalog_changes,
             core: Mutex::new(core),
             log,
             moving: Mutex::default(),

@@ -10,7 +10,7 @@ use crate::wire::FRAME_BYTES_MAX;
 /// Most nodes that one broker can be to its clients.
 const VIRTUAL_NODES_MAX: u16 = 16;
 
-/// Ports from one virtual node to the next, so that each has room for a plain one and one for TLS.
+/// Ports from one virtual node to the next, so that each has room for its three.
 pub const VIRTUAL_NODE_PORTS: u16 = 3;
 
 /// Settings of the Kafka door; where it listens is `net`'s.
@@ -35,6 +35,9 @@ pub struct Config {
     /// connection; it is closed on who does not. 0: as long as the connection lasts. A token's own end counts in any case.
     #[serde(with = "anymq_types::units::duration")]
     pub connections_max_reauth: Duration,
+    /// A further TLS port, on which every client must log in by SASL whatever `anonymous_user` says; 0: none. It has the
+    /// certificate of `tls` and asks for none of the client's.
+    pub login_tls_port: u16,
     /// Address that clients are told to connect to, as `host` or `host:port`; empty: the one they have dialled.
     pub advertised_address: String,
     /// Nodes that clients are told of, all of them this one: the second listens three ports above the first, and so on. For
@@ -66,6 +69,7 @@ impl Default for Config {
             scram: true,
             unsecured_tokens: false,
             connections_max_reauth: Duration::ZERO,
+            login_tls_port: 0,
             advertised_address: String::new(),
             virtual_nodes: 1,
             auto_create_topics: true,

@@ -19,7 +19,7 @@ use anymq_types::value::{Table, Value};
 use crate::config::Config;
 use crate::handlers::{api_versions, sasl_authenticate, sasl_handshake};
 use crate::output::Output;
-use crate::peer::Peer;
+use crate::peer::{Entry, Peer};
 use crate::sasl::{Exchange, Login, Mechanism, Refused, Taken, Verified};
 use crate::session::{Head, Session};
 use crate::wire::{ApiKey, IntoResponse, Request, RequestHeader, Segments, WireError, split_frame};
@@ -128,6 +128,7 @@ impl Handshake {
     pub(crate) fn may_idle(&self) -> bool {
         self.knows_versions
             && matches!(self.stage, Stage::Start)
+            && self.peer.entry != Entry::Login
             && !self.config.anonymous_user.is_empty()
             && self.peer.address.ip().is_loopback()
     }
@@ -217,10 +218,14 @@ impl Handshake {
 
     fn anonymous(&mut self) -> Step {
         self.stage = Stage::Verifying(Way::Anonymous, None);
-        if let Some(user) = self.peer.certificate_user.clone() {
+        let user = match self.peer.entry {
+            Entry::Login => "",
+            Entry::Plain | Entry::Tls => self.config.anonymous_user.as_str(),
+        };
+        if let Some(user) = self.peer.certificate_user.clone().filter(|_| self.peer.entry == Entry::Tls) {
             return Step::Verify(Login::Name { user });
         }
-        match self.config.anonymous_user.as_str() {
+        match user {
             "" => {
                 tracing::info!(peer = %self.peer.address, "client did not log in");
                 Step::Refuse
@@ -286,7 +291,7 @@ impl Handshake {
             local: self.peer.local,
             client_name: name[..name.floor_char_boundary(255)].to_owned(),
             client_properties: properties,
-            tls: self.peer.tls,
+            tls: self.peer.entry != Entry::Plain,
         })?;
         tracing::info!(connection = %hall.id(), peer = %self.peer.address, user = hall.user(), vhost = hall.vhost(), "connection opened");
         Ok(Box::new(Session::new(hall, self.config.clone(), self.peer.clone())))

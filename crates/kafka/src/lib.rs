@@ -27,4 +27,4 @@ mod topics;
 pub mod wire;
 
 pub use config::Config;
-pub use serve::{serve, serve_stream};
+pub use serve::{Node, serve, serve_stream};

@@ -11,28 +11,50 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::handshake::Handshake;
-use crate::peer::{Peer, Ports};
+use crate::peer::{Entry, Peer, Ports};
 
-/// Serves every connection that `listeners` accept, until `life` is stopping. Each of them is a node to clients.
-pub fn serve(listeners: Vec<Listener>, broker: Broker, config: Config, life: &Lifecycle) {
+/// The sockets of one node.
+#[derive(Debug)]
+pub struct Node {
+    /// Plain TCP and TLS.
+    pub open: Listener,
+    /// TLS for clients that log in.
+    pub login: Option<Listener>,
+}
+
+/// Serves every connection that `nodes` accept, until `life` is stopping.
+pub fn serve(nodes: Vec<Node>, broker: Broker, config: Config, life: &Lifecycle) {
     let config = Arc::new(config);
     let first = |addresses: Vec<SocketAddr>| addresses.first().map(SocketAddr::port);
-    let ports = |listener: &Listener| Ports {
-        plain: first(listener.plain_addresses()),
-        tls: first(listener.tls_addresses()),
+    let ports = |node: &Node| Ports {
+        plain: first(node.open.plain_addresses()),
+        tls: first(node.open.tls_addresses()),
+        login: node.login.as_ref().and_then(|login| first(login.tls_addresses())),
     };
-    let nodes: Arc<[Ports]> = listeners.iter().map(ports).collect();
-    for listener in listeners {
-        let (broker, config, nodes) = (broker.clone(), config.clone(), nodes.clone());
+    let ports: Arc<[Ports]> = nodes.iter().map(ports).collect();
+    let serve_one = |listener: Listener, login: bool| {
+        let (broker, config, ports) = (broker.clone(), config.clone(), ports.clone());
         let stopping = life.stopping().clone();
         listener.serve(life, move |accepted| {
-            serve_accepted(accepted, nodes.clone(), broker.clone(), config.clone(), &stopping)
+            let entry = match &accepted.tls {
+                Some(_) if login => Entry::Login,
+                Some(_) => Entry::Tls,
+                None => Entry::Plain,
+            };
+            serve_accepted(accepted, entry, ports.clone(), broker.clone(), config.clone(), &stopping)
         });
+    };
+    for Node { open, login } in nodes {
+        serve_one(open, false);
+        if let Some(login) = login {
+            serve_one(login, true);
+        }
     }
 }
 
 fn serve_accepted(
     accepted: Accepted,
+    entry: Entry,
     nodes: Arc<[Ports]>,
     broker: Broker,
     config: Arc<Config>,
@@ -43,7 +65,7 @@ fn serve_accepted(
     let peer = Peer {
         address: peer,
         local,
-        tls: tls.is_some(),
+        entry,
         certificate_user: certificate.and_then(|certificate| certificate.common_name.clone()),
         nodes,
     };
@@ -60,7 +82,13 @@ pub async fn serve_stream(
     config: Arc<Config>,
     stopping: CancellationToken,
 ) {
-    let peer = Peer { address: peer, local: peer, tls: false, certificate_user: None, nodes: Arc::default() };
+    let peer = Peer {
+        address: peer,
+        local: peer,
+        entry: Entry::Plain,
+        certificate_user: None,
+        nodes: Arc::default(),
+    };
     let deadline = tokio::time::sleep(config.handshake_timeout);
     let handshake = Handshake::new(broker, config, peer);
     Connection::new(stream, handshake, deadline, &stopping, || ()).await;

@@ -6,6 +6,7 @@
 mod cx;
 mod renewal;
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::handlers::{self, api_versions};
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::sasl::Mechanism;
+use crate::topics::Seen;
 use crate::wire::{Request, RequestHeader, Segments, WireError, split_frame};
 
 /// Most requests of a connection that are not answered yet; then its socket is not read.
@@ -66,6 +68,7 @@ pub(crate) struct Session {
     hall: Hall,
     config: Arc<Config>,
     peer: Peer,
+    seen: RefCell<Seen>,
     slots: VecDeque<Slot>,
     tokens: u64,
     login: Renewal,
@@ -85,6 +88,7 @@ impl Session {
             hall,
             config,
             peer,
+            seen: RefCell::default(),
             slots: VecDeque::new(),
             tokens: 0,
             login: Renewal::default(),
@@ -165,7 +169,14 @@ impl Session {
         }
         let reply = {
             let client_id = header.client_id.unwrap_or_default();
-            let mut cx = Cx { hall: &self.hall, config: &self.config, peer: &self.peer, head, client_id };
+            let mut cx = Cx {
+                hall: &self.hall,
+                config: &self.config,
+                peer: &self.peer,
+                seen: &self.seen,
+                head,
+                client_id,
+            };
             handlers::dispatch(&mut cx, request)
         };
         self.slots.extend(slot(reply, head, frame.len()));
@@ -228,7 +239,7 @@ impl Session {
 
     /// Asks the waiting requests that `which` names.
     fn wake<'e>(&mut self, which: impl Fn(&Waiting) -> bool, why: impl Fn() -> Wake<'e>) {
-        let Session { hall, config, peer, slots, .. } = self;
+        let Session { hall, config, peer, seen, slots, .. } = self;
         let mut changed = false;
         for place in slots.iter_mut() {
             let Slot::Parked(waiting) = place else { continue };
@@ -240,7 +251,7 @@ impl Session {
                 waiting.until = None;
             }
             let head = waiting.head;
-            let mut cx = Cx { hall, config, peer, head, client_id: "" };
+            let mut cx = Cx { hall, config, peer, seen, head, client_id: "" };
             let Some(reply) = waiting.parked.poll(&mut cx, why) else { continue };
             // Nobody that waits has asked for silence.
             *place = slot(reply, head, waiting.bytes).unwrap_or(Slot::Ready(Segments::default()));

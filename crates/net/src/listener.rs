@@ -43,6 +43,13 @@ impl Listener {
         Ok(Listener { door, nodelay: config.nodelay, plain, secure, tls, admissions })
     }
 
+    /// Counts connections together with those of `other`, against its limits.
+    #[must_use]
+    pub fn sharing_limits(mut self, other: &Listener) -> Listener {
+        self.admissions = other.admissions.clone();
+        self
+    }
+
     /// Where plain connections are taken, with real ports.
     pub fn plain_addresses(&self) -> Vec<SocketAddr> {
         self.plain.iter().filter_map(|l| l.local_addr().ok()).collect()

@@ -74,7 +74,7 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
     let desk = Desk::new(board.clone(), settings.admin.door.clone(), settings.metrics.door.clone());
     let (clients, operators) = (Lifecycle::new(), Lifecycle::new());
     let Doors { amqp, kafka, admin, metrics, moved } = doors;
-    let places = ready::Places::of(&amqp, kafka.first(), &admin, metrics.as_ref());
+    let places = ready::Places::of(&amqp, kafka.first().map(|node| &node.open), &admin, metrics.as_ref());
     anymq_admin::serve_admin(admin, &operators, desk.clone());
     if let Some(metrics) = metrics {
         anymq_admin::serve_metrics(metrics, &operators, desk);
@@ -173,7 +173,7 @@ fn reload_all(
 struct Doors {
     amqp: Listener,
     /// One for each node that clients are told of; none if the door is closed.
-    kafka: Vec<Listener>,
+    kafka: Vec<anymq_kafka::Node>,
     admin: Listener,
     metrics: Option<Listener>,
     moved: Vec<Moved>,
@@ -182,7 +182,8 @@ struct Doors {
 impl Doors {
     fn each(&self) -> impl Iterator<Item = (&'static str, &Listener)> {
         let amqp = std::iter::once(("amqp", &self.amqp));
-        let kafka = self.kafka.iter().map(|k| ("kafka", k));
+        let kafka = self.kafka.iter().flat_map(|node| std::iter::once(&node.open).chain(&node.login));
+        let kafka = kafka.map(|k| ("kafka", k));
         let admin = std::iter::once(("admin", &self.admin));
         amqp.chain(kafka).chain(admin).chain(self.metrics.as_ref().map(|m| ("metrics", m)))
     }
@@ -223,15 +224,25 @@ fn bind_kafka(
     settings: &mut Settings,
     ports: Ports,
     moved: &mut Vec<Moved>,
-) -> Result<Vec<Listener>, Problem> {
+) -> Result<Vec<anymq_kafka::Node>, Problem> {
+    let login_port = settings.kafka.door.login_tls_port;
     let nodes = if settings.kafka.door.enabled { settings.kafka.door.virtual_nodes } else { 0 };
     let bind_node = |node: u16| {
         let mut listen = settings.kafka.listen.clone();
-        for port in [&mut listen.port, &mut listen.tls_port] {
-            // 0 is any free port, whichever node it is for.
-            *port = if *port == 0 { 0 } else { port.saturating_add(node * VIRTUAL_NODE_PORTS) };
+        // 0 is any free port, whichever node it is for.
+        let of_node = |port: u16| if port == 0 { 0 } else { port.saturating_add(node * VIRTUAL_NODE_PORTS) };
+        (listen.port, listen.tls_port) = (of_node(listen.port), of_node(listen.tls_port));
+        let open = bind_one("kafka", &mut listen, ports, moved)?;
+        if login_port == 0 {
+            return Ok(anymq_kafka::Node { open, login: None });
         }
-        bind_one("kafka", &mut listen, ports, moved)
+        (listen.plaintext, listen.tls_port) = (false, of_node(login_port));
+        if let Some(tls) = &mut listen.tls {
+            (tls.client_ca, tls.require_client_cert) = (None, false);
+        }
+        let login = bind_one("kafka", &mut listen, ports, moved)?;
+        let login = Some(login.sharing_limits(&open));
+        Ok(anymq_kafka::Node { open, login })
     };
     (0..nodes).map(bind_node).collect()
 }

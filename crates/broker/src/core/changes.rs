@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Release;
 
 use anymq_catalog::definitions::Definitions;
 use anymq_catalog::topic_config::TopicSettings;
@@ -71,6 +72,7 @@ impl Core {
 
     /// Brings routers and queues in line with a change that the catalogue has made. Without effects: recovery.
     fn follow(&mut self, fx: Option<&mut Fx<'_>>, change: Change) {
+        self.catalog_changes.fetch_add(1, Release);
         if concerns_topics(&change) {
             self.groups.topics_changed();
         }

@@ -30,6 +30,7 @@ pub(crate) mod topology;
 pub(crate) mod transactions;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use anymq_catalog::Catalog;
 use anymq_types::{ConnectionId, ConsumerId, Millis, QueueId, VhostId};
@@ -120,6 +121,8 @@ pub(crate) struct ReplyAddress {
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) catalog: Catalog,
+    /// Counts the catalogue's changes, for doors that keep what they have read of it.
+    pub(crate) catalog_changes: Arc<AtomicU64>,
     pub(crate) routers: FastMap<VhostId, Router>,
     pub(crate) queues: FastMap<QueueId, Box<Queue>>,
     pub(crate) consumers: Slab<Consumer>,
@@ -155,6 +158,7 @@ impl Core {
         Core {
             config,
             catalog: Catalog::new(),
+            catalog_changes: Arc::default(),
             routers: FastMap::default(),
             queues: FastMap::default(),
             consumers: Slab::default(),

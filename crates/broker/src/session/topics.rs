@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Acquire;
 
 use anymq_types::QueueId;
 
@@ -17,6 +18,12 @@ impl Session {
     /// Names of all topics that the user may see, in order.
     pub fn topic_names(&self) -> Vec<Arc<str>> {
         self.with(|core, _| core.topic_names(self.id)).0
+    }
+
+    /// Another number after every change of topics, queues, users or permissions: as long as it stays, so does what
+    /// [`Session::topic`] says.
+    pub fn catalog_changes(&self) -> u64 {
+        self.broker.inner.catalog_changes.load(Acquire)
     }
 
     /// A topic by its name.

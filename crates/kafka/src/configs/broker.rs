@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use anymq_catalog::topic_config::{KEYS, Type};
 
 use super::{Setting, Source, Synonym};
+use crate::peer::Entry;
 use crate::session::Cx;
 
 /// Every setting of this broker that clients may read.
@@ -23,8 +24,12 @@ pub(crate) fn broker_settings(cx: &Cx<'_>) -> Vec<Setting> {
 }
 
 fn own_settings(cx: &Cx<'_>) -> Vec<Setting> {
-    let (config, node) = (cx.config, cx.node());
-    let scheme = if cx.peer.tls { "SSL" } else { "PLAINTEXT" };
+    let (config, node) = (cx.config, cx.node(cx.node_id()));
+    let scheme = match cx.peer.entry {
+        Entry::Plain => "PLAINTEXT",
+        Entry::Tls => "SSL",
+        Entry::Login => "SASL_SSL",
+    };
     let advertised = format!("{scheme}://{}:{}", node.host, node.port);
     let listener = format!("{scheme}://{}", cx.peer.local);
     let mechanisms = if config.plain { "PLAIN" } else { "" };

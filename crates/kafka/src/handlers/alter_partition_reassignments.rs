@@ -1,5 +1,7 @@
 //! `AlterPartitionReassignments`: a partition can be where it is, and nowhere else.
 
+use anymq_broker::topics::TopicId;
+
 use super::create_topics::check_replicas;
 use super::known::Known;
 use super::limits::ELEMENTS_MAX;
@@ -20,9 +22,9 @@ pub(super) fn alter_partition_reassignments(
     }
     let mut known = Known::default();
     let responses = request.topics.iter().map(|topic| {
-        let count = known.partitions(cx, topic.name);
+        let found = known.topic(cx, topic.name);
         let response = |partition: ReassignablePartition<'_>| {
-            let (error_code, says) = reassign(cx, topic.name, count, &partition).err().unwrap_or_default();
+            let (error_code, says) = reassign(cx, topic.name, found, &partition).err().unwrap_or_default();
             let error_message = says.map(Into::into);
             ReassignablePartitionResponse {
                 partition_index: partition.partition_index,
@@ -43,24 +45,24 @@ pub(super) fn alter_partition_reassignments(
 fn reassign(
     cx: &Cx<'_>,
     topic: &str,
-    count: Option<usize>,
+    found: Option<(TopicId, usize)>,
     partition: &ReassignablePartition<'_>,
 ) -> Result<(), (ErrorCode, Option<String>)> {
     let unknown = |says| Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Some(says)));
     let number = partition.partition_index;
-    match count {
-        None => return unknown(format!("Unable to find a topic named {topic}.")),
-        Some(count) if !(0..count as i64).contains(&i64::from(number)) => {
-            return unknown(format!("Unable to find partition {topic}:{number}."));
-        }
-        Some(_) => {}
-    }
+    let Some((id, count)) = found else {
+        return unknown(format!("Unable to find a topic named {topic}."));
+    };
+    let Some(index) = usize::try_from(number).ok().filter(|&index| index < count) else {
+        return unknown(format!("Unable to find partition {topic}:{number}."));
+    };
     let Some(replicas) = &partition.replicas else {
         let says = "No partition reassignment is in progress.";
         return Err((ErrorCode::NO_REASSIGNMENT_IN_PROGRESS, Some(says.to_owned())));
     };
     check_replicas(cx, replicas, None).map_err(|(code, says)| (code, Some(says)))?;
-    if replicas.iter().eq([cx.node_id()]) {
+    // Where one broker plays several nodes, each has everything already.
+    if cx.nodes().len() > 1 || replicas.iter().eq([cx.leader(id, index)]) {
         return Ok(());
     }
     let says = "A partition has one replica, on the node that leads it.";

@@ -52,7 +52,7 @@ fn delete(
     info: &TopicInfo,
     partition: &DeleteRecordsPartition,
 ) -> Result<(i64, Option<Position>), ErrorCode> {
-    let id = topics::partition(info, partition.partition_index)?;
+    let id = topics::partition(cx, info, partition.partition_index)?;
     let before = match partition.offset {
         EVERYTHING => None,
         offset => Some(u64::try_from(offset).map_err(|_| ErrorCode::OFFSET_OUT_OF_RANGE)?),

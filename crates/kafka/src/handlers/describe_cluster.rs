@@ -36,7 +36,7 @@ pub(super) fn describe_cluster(cx: &mut Cx<'_>, request: DescribeClusterRequest)
     });
     cx.reply(&DescribeClusterResponse {
         cluster_id: cx.cluster_id().into(),
-        controller_id: cx.node_id(),
+        controller_id: 0,
         brokers: brokers.collect(),
         ..Default::default()
     })

@@ -26,7 +26,8 @@ pub(super) fn describe_log_dirs(cx: &mut Cx<'_>, request: DescribeLogDirsRequest
             partition_size: bytes.get(&topic.partitions[number as usize]).map_or(0, |&bytes| bytes as i64),
             ..Default::default()
         };
-        let partitions = numbers.into_iter().map(partition).collect();
+        let here = numbers.into_iter().filter(|&number| cx.leader(topic.id, number as usize) == cx.node_id());
+        let partitions = here.map(partition).collect();
         DescribeLogDirsTopic { name: topic.name.to_string().into(), partitions }
     });
     let (total_bytes, usable_bytes) = (-1, cx.hall.broker().totals().limits.disk_free as i64);

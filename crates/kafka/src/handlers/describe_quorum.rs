@@ -46,14 +46,14 @@ fn metadata(cx: &Cx<'_>) -> DescribedQuorumPartition<'static> {
     let end = cx.hall.committed().0 as i64;
     let now = cx.hall.broker().now().0 as i64;
     let voter = QuorumReplica {
-        replica_id: cx.node_id(),
+        replica_id: 0,
         log_end_offset: end,
         last_fetch_timestamp: now,
         last_caught_up_timestamp: now,
         ..Default::default()
     };
     DescribedQuorumPartition {
-        leader_id: cx.node_id(),
+        leader_id: 0,
         leader_epoch: 1,
         high_watermark: end,
         current_voters: vec![voter].into(),

@@ -101,13 +101,12 @@ impl Pages {
 }
 
 fn described(cx: &Cx<'_>, topic: &TopicInfo, numbers: std::ops::Range<usize>) -> Described {
-    let node = || vec![cx.node_id()].into();
     let partition = |number: usize| DescribeTopicPartitionsResponsePartition {
         partition_index: number as i32,
-        leader_id: cx.node_id(),
+        leader_id: cx.leader(topic.id, number),
         leader_epoch: 0,
-        replica_nodes: node(),
-        isr_nodes: node(),
+        replica_nodes: vec![cx.leader(topic.id, number)].into(),
+        isr_nodes: vec![cx.leader(topic.id, number)].into(),
         eligible_leader_replicas: Some(Default::default()),
         last_known_elr: Some(Default::default()),
         ..Default::default()

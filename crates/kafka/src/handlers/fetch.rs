@@ -50,7 +50,7 @@ fn wanted(cx: &Cx<'_>, topic: &FetchTopic<'_>, stable_only: bool) -> Topic {
     let found = topics::find(cx, by);
     let part = |partition: FetchPartition| {
         let read = found.as_ref().map_err(|code| *code).and_then(|info| {
-            let id = topics::partition(info, partition.partition)?;
+            let id = topics::partition(cx, info, partition.partition)?;
             topics::check_epoch(partition.current_leader_epoch)?;
             let offset = u64::try_from(partition.fetch_offset).map_err(|_| ErrorCode::OFFSET_OUT_OF_RANGE)?;
             let max_bytes = u32::try_from(partition.partition_max_bytes).unwrap_or(0);

@@ -35,14 +35,13 @@ pub(super) fn find_coordinator(cx: &mut Cx<'_>, request: FindCoordinatorRequest<
 }
 
 fn coordinator<'a>(cx: &Cx<'_>, key: &'a str, known: bool) -> Coordinator<'a> {
-    let key = key.into();
     if !known {
         let error_code = ErrorCode::INVALID_REQUEST;
-        return Coordinator { key, node_id: -1, port: -1, error_code, ..Default::default() };
+        return Coordinator { key: key.into(), node_id: -1, port: -1, error_code, ..Default::default() };
     }
-    let node = cx.node();
+    let node = cx.node(cx.coordinator(key));
     Coordinator {
-        key,
+        key: key.into(),
         node_id: node.id,
         host: node.host.into(),
         port: node.port.into(),

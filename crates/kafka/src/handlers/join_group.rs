@@ -24,7 +24,11 @@ pub(super) fn join_group(cx: &mut Cx<'_>, request: JoinGroupRequest<'_>) -> Repl
         client_id: cx.client_id,
         session_ms,
         // The first version has one timeout for both.
-        rebalance_ms: if cx.version() == 0 { session_ms } else { request.rebalance_timeout_ms },
+        // The client's own time if it says none: in the first version it cannot, and some say 0.
+        rebalance_ms: match request.rebalance_timeout_ms {
+            1.. if cx.version() > 0 => request.rebalance_timeout_ms,
+            _ => session_ms,
+        },
         protocol_type: request.protocol_type,
         protocols: request.protocols.iter().take(PROTOCOLS_READ_MAX).map(|p| (p.name, p.metadata)).collect(),
         can_take_id: cx.version() >= ID_FIRST_FROM,

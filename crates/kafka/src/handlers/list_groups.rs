@@ -8,9 +8,10 @@ use crate::wire::Array;
 use crate::wire::messages::group_admin::{ListGroupsRequest, ListGroupsResponse, ListedGroup};
 
 pub(super) fn list_groups(cx: &mut Cx<'_>, request: ListGroupsRequest<'_>) -> Reply {
-    let groups = cx.hall.groups();
+    let (groups, own) = (cx.hall.groups(), cx.node_id());
     let wanted = |group: &&GroupListed| {
-        is_in(&request.states_filter, group_state(group.state))
+        cx.coordinator(&group.name) == own
+            && is_in(&request.states_filter, group_state(group.state))
             && is_in(&request.types_filter, kind(group.kind))
     };
     let listed = groups.iter().filter(wanted).map(|group| ListedGroup {

@@ -43,7 +43,7 @@ fn searched(cx: &Cx<'_>, topic: &ListOffsetsTopic<'_>, stable_only: bool) -> Top
     let found = topics::find(cx, TopicRef::Name(topic.name));
     let search = |partition: ListOffsetsPartition| {
         let target = found.as_ref().map_err(|code| *code).and_then(|info| {
-            let id = topics::partition(info, partition.partition_index)?;
+            let id = topics::partition(cx, info, partition.partition_index)?;
             topics::check_epoch(partition.current_leader_epoch)?;
             target(cx, id, partition.timestamp, stable_only)
         });

@@ -31,7 +31,7 @@ pub(super) fn list_transactions(cx: &mut Cx<'_>, request: ListTransactionsReques
         };
     let (known, unknown): (Vec<&str>, Vec<&str>) =
         request.state_filters.iter().partition(|state| STATES.contains(state));
-    let now = cx.hall.bounds().now;
+    let (now, own) = (cx.hall.bounds().now, cx.node_id());
     let wanted = |txn: &TxnStatus| {
         let open_for = txn.started.map_or(0, |started| now.0.saturating_sub(started.0));
         let long = u64::try_from(request.duration_filter)
@@ -39,7 +39,11 @@ pub(super) fn list_transactions(cx: &mut Cx<'_>, request: ListTransactionsReques
         let state = request.state_filters.is_empty() || known.contains(&state_name(txn.state));
         let ids = &request.producer_id_filters;
         let producer = ids.is_empty() || ids.iter().any(|id| id == txn.producer.id);
-        state && producer && long && pattern.as_ref().is_none_or(|p| p.is_match(&txn.id))
+        cx.coordinator(&txn.id) == own
+            && state
+            && producer
+            && long
+            && pattern.as_ref().is_none_or(|p| p.is_match(&txn.id))
     };
     let listed = |txn: TxnStatus| ListedTransaction {
         transactional_id: txn.id.into(),

@@ -42,7 +42,7 @@ pub(super) fn metadata(cx: &mut Cx<'_>, request: MetadataRequest<'_>) -> Reply {
     let response = MetadataResponse {
         brokers: cx.nodes().into_iter().map(broker).collect(),
         cluster_id: Some(cx.cluster_id().into()),
-        controller_id: cx.node_id(),
+        controller_id: 0,
         topics,
         cluster_authorized_operations: authorized::if_asked(operations, authorized::CLUSTER),
         ..Default::default()
@@ -114,15 +114,17 @@ impl Asked {
     }
 
     fn found(&self, cx: &Cx<'_>, info: &TopicInfo) -> MetadataResponseTopic<'static> {
-        let node = cx.node_id();
-        let partition = |partition_index| MetadataResponsePartition {
-            error_code: ErrorCode::NONE,
-            partition_index,
-            leader_id: node,
-            leader_epoch: LEADER_EPOCH,
-            replica_nodes: vec![node].into(),
-            isr_nodes: vec![node].into(),
-            ..Default::default()
+        let partition = |partition_index: i32| {
+            let node = cx.leader(info.id, partition_index as usize);
+            MetadataResponsePartition {
+                error_code: ErrorCode::NONE,
+                partition_index,
+                leader_id: node,
+                leader_epoch: LEADER_EPOCH,
+                replica_nodes: vec![node].into(),
+                isr_nodes: vec![node].into(),
+                ..Default::default()
+            }
         };
         MetadataResponseTopic {
             error_code: ErrorCode::NONE,

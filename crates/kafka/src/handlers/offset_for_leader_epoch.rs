@@ -38,7 +38,7 @@ pub(super) fn offset_for_leader_epoch(cx: &mut Cx<'_>, request: OffsetForLeaderE
 
 /// The last epoch not after the one asked for, and the offset at which it ended; −1 for what is not known.
 fn end(cx: &Cx<'_>, info: &TopicInfo, asked: &OffsetForLeaderPartition) -> Result<(i32, i64), ErrorCode> {
-    let id = topics::partition(info, asked.partition)?;
+    let id = topics::partition(cx, info, asked.partition)?;
     topics::check_epoch(asked.current_leader_epoch)?;
     if asked.leader_epoch != LEADER_EPOCH {
         return Ok((-1, -1));

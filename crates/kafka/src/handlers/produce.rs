@@ -82,13 +82,13 @@ impl Batches {
             -1..=1 => topics::find(cx, by),
             _ => Err(ErrorCode::INVALID_REQUIRED_ACKS),
         };
-        let found = found.map_err(Refusal::of).and_then(|info| {
-            let rules = TopicRules::of(&info, cx.hall.bounds().now, cx.version() >= ZSTD_FROM)?;
-            Ok((info, rules))
+        let found = found.map_err(Refusal::of).map(|info| {
+            let rules = TopicRules::of(&info, cx.hall.bounds().now, cx.version() >= ZSTD_FROM);
+            (info, rules)
         });
         for partition in &topic.partition_data {
             let outcome = match &found {
-                Ok((info, rules)) => self.take(info, rules, &partition),
+                Ok((info, rules)) => self.take(cx, info, rules, &partition),
                 Err(refusal) => Err(refusal.clone()),
             };
             self.outcomes.push(outcome.unwrap_or_else(Outcome::Refused));
@@ -97,11 +97,12 @@ impl Batches {
 
     fn take(
         &mut self,
+        cx: &Cx<'_>,
         info: &TopicInfo,
         rules: &TopicRules,
         partition: &ProducePartition<'_>,
     ) -> Result<Outcome, Refusal> {
-        let id = topics::partition(info, partition.index).map_err(Refusal::of)?;
+        let id = topics::partition(cx, info, partition.index).map_err(Refusal::of)?;
         let (header, batch) = rules.check(partition.records.unwrap_or_default())?;
         self.writes.push(Write { partition: id, header, batch });
         let is_ours = header.attributes.timestamp_type() == TimestampType::LogAppendTime;

@@ -1,12 +1,15 @@
 //! What a handler gets to see, and what it can reply.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
+use anymq_broker::topics::TopicId;
 use anymq_broker::{Event, Session as Hall};
 use anymq_types::Position;
 
 use crate::config::{Config, VIRTUAL_NODE_PORTS};
-use crate::peer::Peer;
+use crate::peer::{Peer, Ports};
+use crate::topics::Seen;
 use crate::wire::{ApiKey, IntoResponse, RequestHeader, Segments};
 
 /// What of a request's header outlives its frame.
@@ -71,6 +74,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) hall: &'a Hall,
     pub(crate) config: &'a Config,
     pub(crate) peer: &'a Peer,
+    /// Topics that the connection has used.
+    pub(crate) seen: &'a RefCell<Seen>,
     pub(crate) head: Head,
     #[allow(dead_code, reason = "members of groups are told by it")]
     /// What the client calls itself; empty when a waiting request is asked again.
@@ -113,9 +118,23 @@ impl Cx<'_> {
         Reply::Park(Box::new(parked), wait)
     }
 
-    /// The id of the node that leads every partition and coordinates every group.
+    /// The id of the node that the client is talking to.
     pub(crate) fn node_id(&self) -> i32 {
-        0
+        let dialled = |ports: &Ports| ports.of(self.peer.entry) == Some(self.peer.local.port());
+        self.peer.nodes.iter().position(dialled).map_or(0, |id| id as i32)
+    }
+
+    /// The node that leads a partition, as clients are told; each answers for all of them.
+    pub(crate) fn leader(&self, topic: TopicId, partition: usize) -> i32 {
+        let nodes = self.peer.nodes.len().max(1) as u128;
+        ((topic.0 % nodes + partition as u128) % nodes) as i32
+    }
+
+    /// The node that coordinates a group or a transaction, as clients are told; each answers for all of them.
+    pub(crate) fn coordinator(&self, key: &str) -> i32 {
+        let nodes = self.peer.nodes.len().max(1) as u32;
+        let hash = key.bytes().fold(0u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+        (hash % nodes) as i32
     }
 
     /// The nodes to tell the client of.
@@ -125,7 +144,7 @@ impl Cx<'_> {
         let host = host.map_or_else(|| local.ip().to_canonical().to_string(), str::to_owned);
         let dialled = |own: Option<u16>| port.or(own).unwrap_or(local.port());
         if self.peer.nodes.len() <= 1 {
-            return vec![Node { id: self.node_id(), host, port: dialled(None) }];
+            return vec![Node { id: 0, host, port: dialled(None) }];
         }
         // An advertised port is the first node's; the others follow as their own ports do.
         let numbered = (0u16..).zip(self.peer.nodes.iter());
@@ -135,15 +154,17 @@ impl Cx<'_> {
                 host: host.clone(),
                 port: match port {
                     Some(first) => first.saturating_add(id * VIRTUAL_NODE_PORTS),
-                    None => dialled(if self.peer.tls { ports.tls } else { ports.plain }),
+                    None => dialled(ports.of(self.peer.entry)),
                 },
             })
             .collect()
     }
 
-    /// The node that is to be asked for a topic's partition, a group or a transaction.
-    pub(crate) fn node(&self) -> Node {
-        self.nodes().swap_remove(0)
+    /// One of the nodes.
+    pub(crate) fn node(&self, id: i32) -> Node {
+        let mut nodes = self.nodes();
+        let at = nodes.iter().position(|node| node.id == id).unwrap_or(0);
+        nodes.swap_remove(at)
     }
 
     /// The cluster's id.

@@ -111,6 +111,8 @@ impl Session {
         }
         if let Some(token) = &verified.principal.token {
             self.hall.renew(token.clone()).map_err(|_| Refused::Login)?;
+            // What its rights let it see may be other topics now.
+            self.seen.take();
         }
         Ok(verified)
     }

@@ -339,6 +339,10 @@ impl Settings {
         ] {
             listen.validate().map_err(at(section))?;
         }
+        if self.kafka.door.login_tls_port != 0 && self.kafka.listen.tls.is_none() {
+            let reason = "is set and kafka.tls is not, so it would have no certificate";
+            return Err(("kafka.login_tls_port".into(), reason.into()));
+        }
         self.admin.door.validate().map_err(at("admin"))?;
         self.metrics.door.validate().map_err(at("metrics"))?;
         Ok(())

@@ -5,7 +5,7 @@ use anymq_batch::{
     set_stamp, validate,
 };
 use anymq_broker::topics::TopicInfo;
-use anymq_catalog::topic_config::{CompressionType, TimestampType, TopicSettings};
+use anymq_catalog::topic_config::{CompressionType, TimestampType};
 use anymq_types::Millis;
 use bytes::{Bytes, BytesMut};
 
@@ -58,12 +58,8 @@ pub(super) struct TopicRules {
 
 impl TopicRules {
     /// The rules of a topic for a request that comes at `now`, and may have `zstd` in it.
-    pub(super) fn of(info: &TopicInfo, now: Millis, zstd: bool) -> Result<Self, Refusal> {
-        // Settings were checked when they were made.
-        let settings = TopicSettings::resolve(&info.config).map_err(|error| Refusal {
-            message: Some(error.to_string()),
-            ..Refusal::of(ErrorCode::INVALID_CONFIG)
-        })?;
+    pub(super) fn of(info: &TopicInfo, now: Millis, zstd: bool) -> Self {
+        let settings = &info.settings;
         let now = now.0.cast_signed();
         let bounded = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         let timestamps = match settings.timestamp_type {
@@ -92,7 +88,7 @@ impl TopicRules {
             CompressionType::Lz4 => Some(Compression::Lz4),
             CompressionType::Zstd => Some(Compression::Zstd(settings.zstd_level)),
         };
-        Ok(TopicRules { rules, compression })
+        TopicRules { rules, compression }
     }
 
     /// The batch as it is to be stored, if it may be.
