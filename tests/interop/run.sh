@@ -54,7 +54,7 @@ part() { # NAME COMMAND…
 
 case " $parts " in *" probes "*|*" celery "*) install_python || { echo "cannot install the Python clients"; exit 2; };; esac
 case " $parts " in *" node "*|*" crash "*) install_node || { echo "cannot install the Node clients"; exit 2; };; esac
-case " $parts " in *" kafka "*) install_kafka || { echo "cannot install the Kafka clients"; exit 2; };; esac
+case " $parts " in *" kafka "*|*" crash "*) install_kafka || { echo "cannot install the Kafka clients"; exit 2; };; esac
 
 for name in $parts; do
   case $name in
@@ -63,7 +63,7 @@ for name in $parts; do
     kafka)
       if [ -n "${ANYMQ_BIN:-}" ]; then
         part kafkajs npm --prefix "$here/kafka" test --silent
-        part librdkafka bash -c 'cd "$0" && .venv/bin/python -m pytest -p no:cacheprovider test_librdkafka.py test_groups.py' "$here/kafka"
+        part librdkafka bash -c 'cd "$0" && .venv/bin/python -m pytest -p no:cacheprovider test_librdkafka.py test_groups.py test_mapping.py' "$here/kafka"
       else
         echo "== kafka skipped: starts brokers of its own"
       fi;;

@@ -174,6 +174,21 @@ pub struct ReadOut {
     pub found: Found,
 }
 
+/// A producer that has written to a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerStatus {
+    /// Producer id.
+    pub id: i64,
+    /// Its epoch.
+    pub epoch: i16,
+    /// Sequence number of its last record.
+    pub last_sequence: i32,
+    /// Latest timestamp of its last batch; −1: it had none.
+    pub last_timestamp: i64,
+    /// First offset of its transaction, if one is open.
+    pub open_since: Option<u64>,
+}
+
 /// Which offset is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OffsetOf {

@@ -1,20 +1,23 @@
 #!/usr/bin/env node
 // The kill -9 harness: load, SIGKILL at a random moment, restart; at the end everything is drained and the log is checked.
 //
-//   ANYMQ_BIN=target/release/anymq node crash.js [--rounds 10] [--seed N] [--skip QUEUE]
+//   ANYMQ_BIN=target/release/anymq node crash.js [--rounds 10] [--seed N] [--skip QUEUE]      (--skip kafka: AMQP alone)
 //
 // Any other server: CRASH_START and CRASH_KILL are shell commands, AMQP_URL says where it listens.
 // A violation: a confirmed message lost, a settled one resurrected (its settling was proved to be on disk), one delivered twice
-// without cause or without the redelivered flag, publishers' order broken, a message that nobody published.
+// without cause or without the redelivered flag, publishers' order broken, a message that nobody published, an offset of a topic
+// that has meant two records.
 'use strict';
 const { execSync } = require('node:child_process');
 const { parseArgs } = require('node:util');
 const { Broker, amqp, pause, until } = require('../node/broker');
 const { Violations } = require('./ledger');
-const { Load } = require('./load');
+const { CROSS, Load } = require('./load');
+const { Topics } = require('./topics');
 
 const KILL_AFTER_MS = [50, 700];
 const KILL_IN_RECOVERY = 0.15, STOP_POLITELY = 0.05;
+const READ_TOPICS = 0.1;
 const DRAIN_MS = 120000;
 
 /** A server that is controlled by commands. */
@@ -52,16 +55,19 @@ async function restart(broker, random) {
   await broker.start();
 }
 
-async function round(broker, load, random) {
+async function round(broker, load, topics, random) {
   const [publishing, consuming] = [await connect(broker.url), await connect(broker.url)];
   // Listening from the start: a broker that ends by itself must not be waited for.
   const gone = [publishing, consuming].map((connection) => new Promise((resolve) => connection.once('close', resolve)));
   await load.begin(publishing, consuming);
+  await topics?.begin(broker.kafka, CROSS, () => load.message(load.queue(CROSS)));
   await pause(KILL_AFTER_MS[0] + random() * (KILL_AFTER_MS[1] - KILL_AFTER_MS[0]));
   await (random() < STOP_POLITELY ? broker.stop() : broker.kill());
   load.end();
+  topics?.end();
   await Promise.all(gone);
   await restart(broker, random);
+  if (random() < READ_TOPICS) await topics?.read(broker.kafka);
 }
 
 async function drain(broker, load) {
@@ -88,23 +94,27 @@ async function main() {
   const random = seeded(Number(values.seed));
   const violations = new Violations();
   const load = new Load(random, violations, values.skip);
+  // Servers that are controlled by commands are asked for AMQP alone.
+  const topics = process.env.CRASH_START || values.skip.includes('kafka') ? undefined : new Topics(random, violations);
   const broker = await (process.env.CRASH_START ? new CommandBroker() : new Broker()).start();
   const begin = Date.now();
   for (let index = 1; index <= Number(values.rounds); index++) {
-    await round(broker, load, random);
+    await round(broker, load, topics, random);
     const { published, delivered } = load.totals();
     if (index % 10 === 0) console.log(`round ${index}: ${published} published, ${delivered} delivered, ${((Date.now() - begin) / 1000 / index).toFixed(2)} s a round`);
   }
   await drain(broker, load);
+  await topics?.read(broker.kafka, true);
   let confirmed = 0;
   for (const queue of load.queues) {
     if (!queue.deadOf) confirmed += queue.ledger.checkLost(load.queues.find(({ deadOf }) => deadOf === queue.name)?.ledger);
   }
   await broker.stop();
-  const kinds = ['lost', 'resurrected', 'duplicated', 'unflagged', 'reordered', 'phantom'];
+  const kinds = ['lost', 'resurrected', 'duplicated', 'unflagged', 'reordered', 'phantom', 'reused'];
   for (const kind of kinds) for (const example of violations.kinds.get(kind)?.examples ?? []) console.log(`${kind}: ${example}`);
   const failed = kinds.filter((kind) => violations.count(kind) > 0).length;
   console.log(`seed ${values.seed}: ${values.rounds} rounds, ${load.totals().published} published, ${confirmed} confirmed and persistent; `
+    + (topics ? `${topics.totals().produced} records produced, ${topics.totals().acknowledged} acknowledged; ` : '')
     + kinds.map((kind) => `${kind} ${violations.count(kind)}`).join(', '));
   process.exitCode = failed ? 1 : 0;
 }

@@ -11,6 +11,8 @@ const TX_BATCH = 3;
 const HOLD = 0.1, RETURN = 0.05, REJECT = 0.15, TRANSIENT = 0.1;
 const SIZES = [0, 0, 20, 100, 100, 1000, 20000];
 const MARKER = 'crash.marker';
+/** Kafka's producers write to it, AMQP's consumers read it. */
+const CROSS = 'crash.cross';
 
 /** The queues: `publish` says how messages get there. */
 const QUEUES = [
@@ -20,6 +22,7 @@ const QUEUES = [
   { name: 'crash.source', publish: 'confirm', arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'crash.dead' }, rejects: true },
   { name: 'crash.dead', publish: 'none', deadOf: 'crash.source' },
   { name: 'crash.transaction', publish: 'transaction' },
+  { name: CROSS, publish: 'kafka' },
   { name: 'crash.fan-a', publish: 'fanout' },
   { name: 'crash.fan-b', publish: 'none', twinOf: 'crash.fan-a' },
 ];
@@ -56,7 +59,7 @@ class Load {
     if (!this.stopPublishing) {
       for (const queue of this.queues) {
         if (queue.publish === 'transaction') tasks.push(this.transact(queue, publishing));
-        else if (queue.publish !== 'none') tasks.push(this.publish(queue, publishing));
+        else if (!['none', 'kafka'].includes(queue.publish)) tasks.push(this.publish(queue, publishing));
       }
     }
     await Promise.all(tasks);
@@ -65,7 +68,8 @@ class Load {
   end() { this.running = false; }
 
   message(queue) {
-    const transient = this.random() < TRANSIENT;
+    // All that Kafka writes is kept.
+    const transient = queue.publish !== 'kafka' && this.random() < TRANSIENT;
     const level = queue.levels ? Math.floor(this.random() * queue.levels) : 0;
     const number = queue.ledger.send(transient);
     const twins = this.queues.filter(({ twin }) => twin === queue);
@@ -175,4 +179,4 @@ class Load {
   }
 }
 
-module.exports = { Load };
+module.exports = { CROSS, Load };

@@ -40,7 +40,7 @@ class Broker {
   constructor() {
     this.home = fs.mkdtempSync(path.join(os.tmpdir(), 'anymq-interop-'));
     homes.push(this.home);
-    this.ports = { amqp: '0', admin: '0' };
+    this.ports = { amqp: '0', admin: '0', kafka: '0' };
   }
 
   async start() {
@@ -48,7 +48,7 @@ class Broker {
     const log = fs.openSync(path.join(this.home, 'log'), 'a');
     fs.rmSync(ready, { force: true });
     this.process = spawn(process.env.ANYMQ_BIN, ['dev', '--data-dir', path.join(this.home, 'data'), '--ready-file', ready], {
-      env: { ...process.env, ANYMQ_AMQP__PORT: this.ports.amqp, ANYMQ_ADMIN__PORT: this.ports.admin },
+      env: { ...process.env, ANYMQ_AMQP__PORT: this.ports.amqp, ANYMQ_ADMIN__PORT: this.ports.admin, ANYMQ_KAFKA__PORT: this.ports.kafka },
       stdio: ['ignore', log, log],
     });
     fs.closeSync(log);
@@ -61,11 +61,12 @@ class Broker {
       return fs.existsSync(ready);
     }, `broker ready; see ${this.home}/log`, READY_MS);
     const addresses = JSON.parse(fs.readFileSync(ready, 'utf8'));
-    this.ports = { amqp: addresses.amqp.split(':').pop(), admin: addresses.admin.split(':').pop() };
+    for (const door of Object.keys(this.ports)) this.ports[door] = addresses[door].split(':').pop();
     return this;
   }
 
   get url() { return `amqp://guest:guest@127.0.0.1:${this.ports.amqp}`; }
+  get kafka() { return `127.0.0.1:${this.ports.kafka}`; }
   get metrics() { return `http://127.0.0.1:${this.ports.admin}`; }
 
   async kill() { this.process.kill('SIGKILL'); await this.exited; }

@@ -11,7 +11,8 @@ use crate::api::{Done, Event};
 use crate::core::partitions::runs_in;
 use crate::error::Result;
 use crate::topics::{
-    Cold, CreateTopic, Loaded, OffsetFound, OffsetOf, Read, ReadOut, TopicId, TopicInfo, Write, WroteAll,
+    Cold, CreateTopic, Loaded, OffsetFound, OffsetOf, ProducerStatus, Read, ReadOut, TopicId, TopicInfo,
+    Write, WroteAll,
 };
 
 impl Session {
@@ -108,6 +109,14 @@ impl Session {
         let again = results.iter().any(|r| r.is_ok_and(|wrote| wrote.duplicate));
         let end = end.or_else(|| again.then(|| self.broker.inner.log.end()));
         WroteAll { results, commit: self.pending(end) }
+    }
+
+    /// Producers that have written to a partition and are remembered, by id.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::Forbidden`].
+    pub fn producers(&self, partition: QueueId) -> Result<Vec<ProducerStatus>> {
+        self.with(|core, _| core.producers(self.id, partition)).0
     }
 
     /// Reads partitions, in order. If all that is found is in memory and less than `wake_below` bytes, the outbox is woken when

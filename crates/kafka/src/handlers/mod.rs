@@ -51,6 +51,7 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod describe_transactions;
@@ -212,7 +213,7 @@ operations! {
     DescribeQuorum => describe_quorum::describe_quorum, Partial(ONE_NODE);
     UpdateFeatures => update_features::update_features, Partial("features are those of the release");
     DescribeCluster => describe_cluster::describe_cluster, Full;
-    DescribeProducers, NOT_YET;
+    DescribeProducers => describe_producers::describe_producers, Full;
     DescribeTransactions => describe_transactions::describe_transactions, Full;
     ListTransactions => list_transactions::list_transactions, Full;
     ConsumerGroupHeartbeat => consumer_group_heartbeat::consumer_group_heartbeat, Full;

@@ -46,6 +46,11 @@ impl OpenTransactions {
         }
     }
 
+    /// The first offset of a producer's transaction that is open here.
+    pub(crate) fn since(&self, producer: i64) -> Option<u64> {
+        self.open.get(&producer).copied()
+    }
+
     /// Whether a producer's transaction is open here.
     pub(crate) fn is_open(&self, producer: i64) -> bool {
         self.open.contains_key(&producer)

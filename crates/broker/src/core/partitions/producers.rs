@@ -9,6 +9,7 @@ use anymq_batch::{BatchHeader, next_sequence};
 use anymq_types::QueueId;
 
 use crate::journal::{Reader, put_varint};
+use crate::topics::ProducerStatus;
 
 /// Batches of a producer that are known again.
 const BATCHES_REMEMBERED: usize = 5;
@@ -55,6 +56,8 @@ struct Written {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Producer {
     epoch: i16,
+    /// Latest timestamp of its last batch; −1: it had none.
+    stamp: i64,
     batches: VecDeque<Written>,
 }
 
@@ -97,10 +100,11 @@ impl Producers {
             silent.and_then(|id| self.by_id.remove(&id));
         }
         let epoch = header.producer_epoch;
-        let producer = self
-            .by_id
-            .entry(header.producer_id)
-            .or_insert_with(|| Producer { epoch, batches: VecDeque::new() });
+        let producer = self.by_id.entry(header.producer_id).or_insert_with(|| Producer {
+            epoch,
+            stamp: -1,
+            batches: VecDeque::new(),
+        });
         if producer.epoch != epoch {
             producer.epoch = epoch;
             producer.batches.clear();
@@ -108,8 +112,21 @@ impl Producers {
         if producer.batches.len() == BATCHES_REMEMBERED {
             producer.batches.pop_front();
         }
+        producer.stamp = header.max_timestamp;
         let written = Written { first: header.base_sequence, last: header.last_sequence(), base };
         producer.batches.push_back(written);
+    }
+
+    /// All of them as an operator sees them, in the order of their ids.
+    pub(crate) fn statuses(&self, open_since: impl Fn(i64) -> Option<u64>) -> Vec<ProducerStatus> {
+        let status = |(&id, producer): (&i64, &Producer)| ProducerStatus {
+            id,
+            epoch: producer.epoch,
+            last_sequence: producer.batches.back().map_or(-1, |batch| batch.last),
+            last_timestamp: producer.stamp,
+            open_since: open_since(id),
+        };
+        self.by_id.iter().map(status).collect()
     }
 
     /// All of them, in the order of their ids.
@@ -122,12 +139,13 @@ impl Producers {
         for _ in 0..r.varint()? {
             let id = r.varint()?.cast_signed();
             let epoch = i16::try_from(r.varint()?).ok()?;
+            let stamp = r.varint()?.cast_signed();
             let mut batches = VecDeque::new();
             for _ in 0..r.varint()?.min(BATCHES_REMEMBERED as u64) {
                 let (first, last) = (i32::try_from(r.varint()?).ok()?, i32::try_from(r.varint()?).ok()?);
                 batches.push_back(Written { first, last, base: r.varint()? });
             }
-            self.by_id.insert(id, Producer { epoch, batches });
+            self.by_id.insert(id, Producer { epoch, stamp, batches });
         }
         Some(())
     }
@@ -141,6 +159,7 @@ pub(crate) fn write_producers(queue: QueueId, entries: &[(i64, Producer)], out: 
         put_varint(out, id.cast_unsigned());
         // A producer without an epoch has none of its batches noted.
         put_varint(out, producer.epoch.max(0) as u64);
+        put_varint(out, producer.stamp.cast_unsigned());
         put_varint(out, producer.batches.len() as u64);
         for batch in &producer.batches {
             for value in [batch.first.max(0) as u64, batch.last.max(0) as u64, batch.base] {

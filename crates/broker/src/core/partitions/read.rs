@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::queue::extent::Extent;
 use crate::queue::settings::Kind;
-use crate::topics::{Cold, Found, OffsetFound, OffsetOf, Read, ReadOut, Run};
+use crate::topics::{Cold, Found, OffsetFound, OffsetOf, ProducerStatus, Read, ReadOut, Run};
 
 /// Journal bytes read at once where a client asks for less.
 const COLD_BYTES_MIN: u32 = 64 << 10;
@@ -88,6 +88,20 @@ impl Core {
         out
     }
 
+    /// Producers that have written to a partition.
+    pub(crate) fn producers(&self, session: ConnectionId, id: QueueId) -> Result<Vec<ProducerStatus>> {
+        self.may_read(session, id)?;
+        let Some(partition) = self.partitions.get(&id) else { return Ok(Vec::new()) };
+        Ok(partition.producers.statuses(|producer| partition.transactions.since(producer)))
+    }
+
+    fn may_read(&self, session: ConnectionId, id: QueueId) -> Result<()> {
+        self.may_use(session, id, Action::Read).map_err(|refused| match refused {
+            Refused::NoPartition => Error::not_found("no such partition"),
+            Refused::Forbidden => Error::forbidden("reading the topic is not allowed"),
+        })
+    }
+
     /// An offset by what it is asked for.
     pub(crate) fn offset_of(
         &mut self,
@@ -96,10 +110,7 @@ impl Core {
         id: QueueId,
         of: OffsetOf,
     ) -> Result<OffsetFound> {
-        self.may_use(session, id, Action::Read).map_err(|refused| match refused {
-            Refused::NoPartition => Error::not_found("no such partition"),
-            Refused::Forbidden => Error::forbidden("reading the topic is not allowed"),
-        })?;
+        self.may_read(session, id)?;
         let high = self.high_watermark(id, committed);
         let queue = self.queues.get(&id).ok_or_else(|| Error::not_found("no such partition"))?;
         let start = queue.log_start();
