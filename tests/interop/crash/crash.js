@@ -114,7 +114,7 @@ async function main() {
   for (const kind of kinds) for (const example of violations.kinds.get(kind)?.examples ?? []) console.log(`${kind}: ${example}`);
   const failed = kinds.filter((kind) => violations.count(kind) > 0).length;
   console.log(`seed ${values.seed}: ${values.rounds} rounds, ${load.totals().published} published, ${confirmed} confirmed and persistent; `
-    + (topics ? `${topics.totals().produced} records produced, ${topics.totals().acknowledged} acknowledged; ` : '')
+    + (topics ? `${topics.totals().produced} records produced, ${topics.totals().acknowledged} acknowledged, ${topics.totals().committed} offsets committed; ` : '')
     + kinds.map((kind) => `${kind} ${violations.count(kind)}`).join(', '));
   process.exitCode = failed ? 1 : 0;
 }

@@ -12,6 +12,9 @@ const IN_FLIGHT = 4;
 const GROUP = 'crash.group';
 const SIZES = [0, 20, 100, 1000, 20000];
 const READ_MS = 60000;
+/** kafkajs wants an idempotent producer to try again: perhaps in the broker's next life, which must know what it has. */
+const RETRY = { retries: 1, initialRetryTime: 50, maxRetryTime: 200 };
+const SETTLED_MS = 15000;
 /** Offsets before those read last that are read again. */
 const AGAIN = 500;
 
@@ -55,7 +58,7 @@ class PartitionLog {
 
 class Topics {
   constructor(random, violations) {
-    Object.assign(this, { random, violations, running: false, clients: [], commits: new Map(), checks: 0 });
+    Object.assign(this, { random, violations, running: false, clients: [], tasks: [], commits: new Map(), committed: 0, checks: 0 });
     this.topics = TOPICS.map((about) => ({
       ...about, next: 0, logs: Array.from({ length: about.partitions }, (_, partition) => new PartitionLog(`${about.topic}/${partition}`, violations)) }));
   }
@@ -64,7 +67,10 @@ class Topics {
 
   /** Begins one life. `queue` is what an AMQP consumer reads, `message` numbers what goes there. */
   async begin(address, queue, message) {
+    // Nobody of the life before is still at it: so numbers keep their order.
+    await Promise.race([Promise.allSettled(this.tasks), new Promise((resolve) => setTimeout(resolve, SETTLED_MS).unref())]);
     this.running = true;
+    this.tasks = [];
     const kafka = this.kafka(address);
     const admin = kafka.admin();
     await admin.connect();
@@ -73,14 +79,15 @@ class Topics {
     this.clients = [admin];
     for (const about of this.topics) {
       const producer = await this.producer(kafka, about.idempotent);
-      for (let lane = 0; lane < (about.idempotent ? 1 : about.partitions); lane++) this.produce(about, producer, about.idempotent ? undefined : lane);
+      for (let lane = 0; lane < (about.idempotent ? 1 : about.partitions); lane++) this.tasks.push(this.produce(about, producer, about.idempotent ? undefined : lane));
     }
-    this.cross(await this.producer(kafka, true), queue, message);
-    this.commit(admin);
+    this.tasks.push(this.cross(await this.producer(kafka, true), queue, message));
+    // It ends with the broker, or before it has joined: then nobody waits for it.
+    this.commit(kafka).catch(() => {});
   }
 
   async producer(kafka, idempotent) {
-    const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent, maxInFlightRequests: idempotent ? 1 : IN_FLIGHT, retry: { retries: 0 } });
+    const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent, maxInFlightRequests: idempotent ? 1 : IN_FLIGHT, retry: idempotent ? RETRY : { retries: 0 } });
     await producer.connect();
     this.clients.push(producer);
     return producer;
@@ -110,7 +117,15 @@ class Topics {
     }
   }
 
-  async commit(admin) {
+  /** Commits rising offsets as the group's only member. */
+  async commit(kafka) {
+    const consumer = kafka.consumer({ groupId: GROUP, sessionTimeout: 6000, retry: { retries: 0 } });
+    this.clients.push(consumer);
+    await consumer.connect();
+    await consumer.subscribe({ topics: this.topics.map(({ topic }) => topic) });
+    const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
+    await consumer.run({ autoCommit: false, eachBatch: async () => {} });
+    await joined;
     while (this.running) {
       const { topic, partitions } = this.topics[Math.floor(this.random() * this.topics.length)];
       const partition = Math.floor(this.random() * partitions);
@@ -118,10 +133,11 @@ class Topics {
       const known = this.commits.get(key) ?? { acked: -1, tried: -1 };
       known.tried = Math.max(known.tried, known.acked) + 1;
       this.commits.set(key, known);
-      try {
-        await admin.setOffsets({ groupId: GROUP, topic, partitions: [{ partition, offset: String(known.tried) }] });
-      } catch { return; }
+      await consumer.commitOffsets([{ topic, partition, offset: String(known.tried) }]);
+      // A commit that fails while the consumer is being closed is no error to kafkajs.
+      if (!this.running) return;
       known.acked = known.tried;
+      this.committed += 1;
     }
   }
 
@@ -182,7 +198,7 @@ class Topics {
 
   totals() {
     const logs = this.topics.flatMap(({ logs }) => logs);
-    return { produced: this.topics.reduce((sum, { next }) => sum + next, 0), acknowledged: logs.reduce((sum, { acked }) => sum + acked.size, 0) };
+    return { committed: this.committed, produced: this.topics.reduce((sum, { next }) => sum + next, 0), acknowledged: logs.reduce((sum, { acked }) => sum + acked.size, 0) };
   }
 }
 

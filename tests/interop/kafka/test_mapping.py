@@ -19,7 +19,9 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 @pytest.fixture(scope="module")
 def channel(broker):
     with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", broker.amqp_port)) as connection:
-        yield connection.channel()
+        channel = connection.channel()
+        channel.confirm_delivery()
+        yield channel
 
 
 def publish(channel, properties=None, body=b"body", routing_key=None, exchange=None):
@@ -30,7 +32,6 @@ def publish(channel, properties=None, body=b"body", routing_key=None, exchange=N
         channel.exchange_declare(exchange, "topic", durable=True)
         channel.queue_bind(queue, exchange, "#")
     key = queue if routing_key is None else routing_key
-    channel.confirm_delivery()
     channel.basic_publish(exchange or "", key, body, pika.BasicProperties(**(properties or {})), mandatory=True)
     return queue
 
@@ -83,9 +84,9 @@ def amqp_property(name, value, expected):
 
 
 def amqp_numbers(broker, channel):
-    values = {"int": -5, "long": 1 << 40, "float": 0.5, "decimal": Decimal("1.25"), "yes": True}
+    values = {"int": -5, "long": 1 << 40, "decimal": Decimal("1.25"), "yes": True}
     got = headers(published(broker, channel, properties={"headers": values}))
-    assert got == {"int": b"-5", "long": b"1099511627776", "float": b"0.5", "decimal": b"1.25", "yes": b"true"}
+    assert got == {"int": b"-5", "long": b"1099511627776", "decimal": b"1.25", "yes": b"true"}
 
 
 def amqp_stored_at(broker, channel):
