@@ -82,10 +82,17 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// An empty batch.
     pub fn new(head: Head, compression: Compression) -> BatchBuilder {
+        BatchBuilder::in_buffer(head, compression, Vec::new())
+    }
+
+    /// An empty batch that is built in `bytes`, whose content goes: what does not outgrow its room allocates nothing.
+    pub fn in_buffer(head: Head, compression: Compression, mut bytes: Vec<u8>) -> BatchBuilder {
+        bytes.clear();
+        bytes.resize(HEADER_BYTES, 0);
         BatchBuilder {
             head,
             compression,
-            bytes: vec![0; HEADER_BYTES],
+            bytes,
             count: 0,
             last_offset: head.base_offset.wrapping_sub(1),
             base_timestamp: head.delete_horizon,

@@ -241,7 +241,10 @@ impl BatchHeader {
     }
 
     /// Checks that `bytes` is this one batch, whole, and that its CRC is right.
-    pub(crate) fn check_bytes(&self, bytes: &[u8]) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// [`Fault::Cut`], [`Fault::Trailing`] or [`Fault::Checksum`].
+    pub fn check_bytes(&self, bytes: &[u8]) -> Result<(), Fault> {
         self.check_size(bytes)?;
         let computed = checksum(bytes);
         if computed != self.crc {
