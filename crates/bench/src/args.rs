@@ -1,4 +1,4 @@
-//! Arguments of `anymq bench amqp`, and the order of runs they ask for.
+//! Arguments of `anymq bench …` that are the same for every protocol, and the order of runs they ask for.
 
 use std::path::PathBuf;
 
@@ -6,22 +6,15 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use crate::cases::{self, Case};
-use crate::load::Load;
 use crate::progress::Progress;
 use crate::report;
 use crate::result::Measurement;
-use crate::run::{self, Names, Server};
-use crate::target::Target;
+use crate::run::{self, Names, Protocol, Server};
 use crate::versus::{self, Pair};
 
-/// Measure an AMQP 0-9-1 server: rates, latencies, CPU and memory
+/// What to run, against whom, and how to tell it.
 #[derive(Clone, Debug, clap::Args)]
-pub struct AmqpBench {
-    /// amqp://user:password@host:port/vhost
-    pub url: String,
-    /// What to ask of the server.
-    #[command(flatten)]
-    pub load: Load,
+pub struct Runs {
     /// Run at each of these rates (msg/s), one after another
     #[arg(long, value_delimiter = ',', conflicts_with_all = ["rate", "cases"])]
     pub rates: Vec<u64>,
@@ -43,10 +36,7 @@ pub struct AmqpBench {
     /// Names of the two servers in the table
     #[arg(long, value_delimiter = ',', default_values = ["AnyMQ", "other"], requires = "versus")]
     pub names: Vec<String>,
-    /// Begin the names of queues and exchange with this, instead of one of a kind
-    #[arg(long)]
-    pub queue_prefix: Option<String>,
-    /// Leave queues, exchange and what is in them on the server
+    /// Leave on the server what was declared, and what is in it
     #[arg(long)]
     pub keep: bool,
     /// Print JSON
@@ -59,75 +49,87 @@ pub struct AmqpBench {
 
 /// One run in the JSON output.
 #[derive(Serialize)]
-struct Named {
+struct Named<L> {
     case: String,
     #[serde(flatten)]
-    measured: Measurement,
+    measured: Measurement<L>,
 }
 
-pub(crate) fn run(args: &AmqpBench) -> Result<()> {
-    let server = Server { target: Target::parse(&args.url)?, pid: args.server_pid };
-    let cases = match &args.cases {
+/// What was asked for: `load` is that of the flags, `prefix` begins the names on the server.
+pub(crate) fn run<P: Protocol>(url: &str, load: &P::Load, prefix: Option<&str>, runs: &Runs) -> Result<()> {
+    let server = Server { target: P::target(url)?, pid: runs.server_pid };
+    let cases = match &runs.cases {
         Some(path) => cases::read(path)?,
-        None if args.rates.is_empty() => vec![Case { name: "run".to_owned(), load: args.load.clone() }],
-        None => cases::steps(&args.load, &args.rates),
+        None if runs.rates.is_empty() => vec![Case { name: "run".to_owned(), load: load.clone() }],
+        None => cases::steps(load, &runs.rates),
     };
-    let progress = Progress::new(!args.no_progress);
-    match &args.versus {
-        None => alone(args, &server, &cases, &progress),
+    let session = Session::<P> { runs, prefix, cases, progress: Progress::new(!runs.no_progress) };
+    match &runs.versus {
+        None => session.alone(&server),
         Some(url) => {
-            let other = Server { target: Target::parse(url)?, pid: args.versus_pid };
-            side_by_side(args, [&server, &other], &cases, &progress)
+            let other = Server { target: P::target(url)?, pid: runs.versus_pid };
+            session.side_by_side([&server, &other])
         }
     }
 }
 
-fn alone(args: &AmqpBench, server: &Server, cases: &[Case], progress: &Progress) -> Result<()> {
-    let mut results = Vec::new();
-    for (index, case) in cases.iter().enumerate() {
-        let measured = run::measure(server, &case.load, &names(args, index), progress)?;
-        if !args.json {
-            print!("{}", report::text(&case.name, &measured));
-        }
-        results.push(Named { case: case.name.clone(), measured });
-    }
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&results)?);
-    }
-    Ok(())
+struct Session<'a, P: Protocol> {
+    runs: &'a Runs,
+    prefix: Option<&'a str>,
+    cases: Vec<Case<P::Load>>,
+    progress: Progress,
 }
 
-fn side_by_side(args: &AmqpBench, servers: [&Server; 2], cases: &[Case], progress: &Progress) -> Result<()> {
-    let [ours, theirs] = args.names.as_slice() else {
-        anyhow::bail!("--names takes two names");
-    };
-    ensure!(args.rounds > 0, "rounds is at least 1");
-    let mut pairs = Vec::new();
-    for (index, case) in cases.iter().enumerate() {
-        let mut pair = Pair { case: case.name.clone(), ours: Vec::new(), theirs: Vec::new() };
-        for round in 0..args.rounds {
-            // Who goes first changes, so that neither always finds the warmer machine.
-            let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
-            for side in order {
-                let measured = run::measure(servers[side], &case.load, &names(args, index), progress)?;
-                eprint!("{}", report::text(&format!("{}, {}", case.name, args.names[side]), &measured));
-                if side == 0 { &mut pair.ours } else { &mut pair.theirs }.push(measured);
+impl<P: Protocol> Session<'_, P> {
+    fn alone(&self, server: &Server<P::Target>) -> Result<()> {
+        let mut results = Vec::new();
+        for (index, case) in self.cases.iter().enumerate() {
+            let measured = self.measure(server, index)?;
+            if !self.runs.json {
+                print!("{}", report::text(&case.name, &measured));
             }
+            results.push(Named { case: case.name.clone(), measured });
         }
-        pairs.push(pair);
+        if self.runs.json {
+            println!("{}", serde_json::to_string_pretty(&results)?);
+        }
+        Ok(())
     }
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&pairs)?);
-    } else {
-        print!("{}", versus::markdown(&pairs, ours, theirs));
-    }
-    Ok(())
-}
 
-fn names(args: &AmqpBench, index: usize) -> Names {
-    let prefix = match &args.queue_prefix {
-        Some(prefix) => prefix.clone(),
-        None => format!("anymq-bench-{}-{index}", std::process::id()),
-    };
-    Names { prefix, keep: args.keep }
+    fn side_by_side(&self, servers: [&Server<P::Target>; 2]) -> Result<()> {
+        let [ours, theirs] = self.runs.names.as_slice() else {
+            anyhow::bail!("--names takes two names");
+        };
+        ensure!(self.runs.rounds > 0, "rounds is at least 1");
+        let mut pairs = Vec::new();
+        for (index, case) in self.cases.iter().enumerate() {
+            let mut pair = Pair { case: case.name.clone(), ours: Vec::new(), theirs: Vec::new() };
+            for round in 0..self.runs.rounds {
+                // Who goes first changes, so that neither always finds the warmer machine.
+                let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+                for side in order {
+                    let measured = self.measure(servers[side], index)?;
+                    let name = format!("{}, {}", case.name, self.runs.names[side]);
+                    eprint!("{}", report::text(&name, &measured));
+                    if side == 0 { &mut pair.ours } else { &mut pair.theirs }.push(measured);
+                }
+            }
+            pairs.push(pair);
+        }
+        if self.runs.json {
+            println!("{}", serde_json::to_string_pretty(&pairs)?);
+        } else {
+            print!("{}", versus::markdown(&pairs, ours, theirs));
+        }
+        Ok(())
+    }
+
+    fn measure(&self, server: &Server<P::Target>, index: usize) -> Result<Measurement<P::Load>> {
+        let prefix = match self.prefix {
+            Some(prefix) => prefix.to_owned(),
+            None => format!("anymq-bench-{}-{index}", std::process::id()),
+        };
+        let names = Names { prefix, keep: self.runs.keep };
+        run::measure::<P>(server, &self.cases[index].load, &names, &self.progress)
+    }
 }

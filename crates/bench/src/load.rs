@@ -1,218 +1,66 @@
-//! What is asked of a server: how many clients, which messages, how fast, for how long.
+//! What every load says, whatever the protocol: how many clients, how much, for how long.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use anymq_types::units;
-use serde::{Deserialize, Serialize};
+use anyhow::Result;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// Smallest body: the time of sending stands in it.
+/// Smallest message: the time at which it was due stands in it.
 pub(crate) const SIZE_MIN: u32 = 8;
-const SIZE_MAX: u32 = 128 << 20;
-const CLIENTS_MAX: u32 = 20_000;
-const CONFIRM_MAX: u32 = 1 << 20;
+/// Most producers, consumers, queues or partitions.
+pub(crate) const CLIENTS_MAX: u32 = 20_000;
 
-/// One workload. The names of the flags are those of the keys in a file of cases.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Load {
-    /// Connections that publish
-    #[arg(long, default_value_t = 1)]
-    pub producers: u32,
-    /// Connections that consume
-    #[arg(long, default_value_t = 1)]
-    pub consumers: u32,
-    /// Queues; producers and consumers are spread over them
-    #[arg(long, default_value_t = 1)]
-    pub queues: u32,
-    /// Publish to a fanout exchange that all queues are bound to
-    #[arg(long)]
-    pub fanout: bool,
-    /// Queue type
-    #[arg(long, value_enum, default_value_t = QueueType::Classic)]
-    pub queue_type: QueueType,
-    /// Durable queues and exchange
-    #[arg(long)]
-    pub durable: bool,
-    /// Persistent messages
-    #[arg(long)]
-    pub persistent: bool,
-    /// Body size in bytes
-    #[arg(long, default_value_t = 100)]
-    pub size: u32,
-    /// Messages per second over all producers; 0: as fast as the server takes them
-    #[arg(long, default_value_t = 0)]
-    pub rate: u64,
-    /// Publisher confirms, with at most this many outstanding per producer; 0: no confirms
-    #[arg(long, default_value_t = 0, value_name = "WINDOW")]
-    pub confirm: u32,
-    /// Most messages published and not delivered yet, over all producers: publishers wait for the consumers; 0: no limit
-    #[arg(long, default_value_t = 0)]
-    pub backlog: u64,
-    /// Consume without acknowledgements
-    #[arg(long)]
-    pub auto_ack: bool,
-    /// Acknowledge all messages of one read at once, not each
-    #[arg(long)]
-    pub ack_multiple: bool,
-    /// Most unacknowledged messages per consumer; 0: no limit
-    #[arg(long, default_value_t = 1000)]
-    pub prefetch: u16,
-    /// Time measured
-    #[arg(long, default_value = "10s", value_parser = units::parse_duration)]
-    #[serde(with = "units::duration")]
-    pub duration: Duration,
-    /// Time before that which is not measured
-    #[arg(long, default_value = "2s", value_parser = units::parse_duration)]
-    #[serde(with = "units::duration")]
-    pub warmup: Duration,
-    /// Stop after this many messages (published, or consumed if there are no producers); 0: only after the duration
-    #[arg(long, default_value_t = 0)]
-    pub messages: u64,
+/// What the machinery that is the same for all protocols goes by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) producers: u32,
+    pub(crate) consumers: u32,
+    /// Copies of each message that arrive.
+    pub(crate) copies: u64,
+    /// Whether the server says what it has taken.
+    pub(crate) confirms: bool,
+    /// Most messages on their way; 0: no limit.
+    pub(crate) backlog: u64,
+    pub(crate) warmup: Duration,
+    pub(crate) duration: Duration,
+    /// Messages after which the run ends; 0: only after the duration.
+    pub(crate) messages: u64,
+    /// Bytes of a message's content, where rates are told in bytes as well.
+    pub(crate) message_bytes: Option<u64>,
 }
 
-/// `x-queue-type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum QueueType {
-    /// The default one.
-    Classic,
-    /// Replicated; always durable.
-    Quorum,
-    /// Kept after consumption; always durable.
-    Stream,
+/// The protocol's words for what happens to a message.
+#[derive(Debug)]
+pub(crate) struct Words {
+    pub(crate) published: &'static str,
+    pub(crate) confirmed: &'static str,
+    pub(crate) delivered: &'static str,
+    /// From when it was due until it was delivered.
+    pub(crate) latency: &'static str,
+    /// From when it was due until the server said that it has it.
+    pub(crate) confirm_latency: &'static str,
 }
 
-impl QueueType {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            QueueType::Classic => "classic",
-            QueueType::Quorum => "quorum",
-            QueueType::Stream => "stream",
-        }
-    }
-}
+/// One workload of a protocol: flags of the command and keys of a file of cases, by the same names.
+pub(crate) trait Load: Clone + Debug + Serialize + DeserializeOwned + Sync {
+    const WORDS: Words;
 
-impl Default for Load {
-    fn default() -> Self {
-        Load {
-            producers: 1,
-            consumers: 1,
-            queues: 1,
-            fanout: false,
-            queue_type: QueueType::Classic,
-            durable: false,
-            persistent: false,
-            size: 100,
-            rate: 0,
-            confirm: 0,
-            backlog: 0,
-            auto_ack: false,
-            ack_multiple: false,
-            prefetch: 1000,
-            duration: Duration::from_secs(10),
-            warmup: Duration::from_secs(2),
-            messages: 0,
-        }
-    }
-}
+    fn plan(&self) -> Plan;
 
-impl Load {
-    /// Copies that one published message makes.
-    pub(crate) fn copies(&self) -> u64 {
-        if self.fanout { u64::from(self.queues) } else { 1 }
+    /// The same at another rate, in messages a second.
+    #[must_use]
+    fn at_rate(&self, rate: u64) -> Self;
+
+    /// What has to run before it, unmeasured, on the same queues or topics.
+    fn before(&self) -> Option<Self> {
+        None
     }
 
     /// Checks what a server would refuse or what would measure nothing.
-    pub(crate) fn validate(&self) -> Result<()> {
-        ensure!((SIZE_MIN..=SIZE_MAX).contains(&self.size), "size is {SIZE_MIN} to {SIZE_MAX} bytes");
-        ensure!(self.producers + self.consumers > 0, "neither producers nor consumers");
-        for (name, count) in
-            [("producers", self.producers), ("consumers", self.consumers), ("queues", self.queues)]
-        {
-            ensure!(count <= CLIENTS_MAX, "{name} is at most {CLIENTS_MAX}");
-        }
-        ensure!(self.queues > 0, "queues is at least 1");
-        ensure!(self.confirm <= CONFIRM_MAX, "confirm is at most {CONFIRM_MAX}");
-        ensure!(self.backlog == 0 || self.consumers > 0, "a bounded backlog needs consumers");
-        ensure!(self.duration > Duration::ZERO, "duration is more than 0");
-        let durable = self.durable || self.queue_type == QueueType::Classic;
-        ensure!(durable, "a {} queue is durable: add --durable", self.queue_type.name());
-        if self.queue_type == QueueType::Stream && self.consumers > 0 {
-            ensure!(!self.auto_ack && self.prefetch > 0, "a stream is consumed with acks and a prefetch");
-        }
-        ensure!(!(self.auto_ack && self.ack_multiple), "auto-ack and ack-multiple exclude each other");
-        Ok(())
-    }
+    fn validate(&self) -> Result<()>;
 
-    /// In a few words: `1 to 1, 100 B, persistent, durable, confirm 1000`.
-    pub(crate) fn describe(&self) -> String {
-        let Load { producers, consumers, queues, size, confirm, backlog, prefetch, .. } = self;
-        let mut words = vec![format!("{producers} to {consumers}"), format!("{size} B")];
-        let mut add = |yes: bool, word: String| {
-            if yes {
-                words.push(word);
-            }
-        };
-        add(*queues > 1 && !self.fanout, format!("{queues} queues"));
-        add(self.fanout, format!("fan-out to {queues}"));
-        add(self.queue_type != QueueType::Classic, self.queue_type.name().to_owned());
-        add(self.durable, "durable".to_owned());
-        add(self.persistent, "persistent".to_owned());
-        add(*confirm > 0, format!("confirm {confirm}"));
-        add(*backlog > 0, format!("backlog at most {backlog}"));
-        add(*consumers > 0 && self.auto_ack, "auto-ack".to_owned());
-        add(*consumers > 0 && !self.auto_ack, format!("ack, prefetch {prefetch}"));
-        add(self.rate > 0, format!("{} msg/s", self.rate));
-        words.join(", ")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Flags {
-        #[command(flatten)]
-        load: Load,
-    }
-
-    #[test]
-    fn flags_and_keys_have_the_same_defaults() {
-        let flags = Flags::try_parse_from(["bench"]).expect("no flag is required");
-        assert_eq!(flags.load, Load::default());
-        assert_eq!(toml::from_str::<Load>("").expect("no key is required"), Load::default());
-    }
-
-    #[test]
-    fn unusable_loads_are_refused() {
-        let check = |toml: &str, expected: &str| {
-            let load: Load = toml::from_str(toml).expect("valid keys");
-            let outcome = load.validate().map_or_else(|error| error.to_string(), |()| String::new());
-            assert!(
-                outcome.contains(expected) && outcome.is_empty() == expected.is_empty(),
-                "{toml}: {outcome}"
-            );
-        };
-        check("", "");
-        check("size = 7", "size is 8");
-        check("producers = 0\nconsumers = 0", "neither");
-        check("queue-type = 'quorum'", "a quorum queue is durable");
-        check("queue-type = 'quorum'\ndurable = true", "");
-        check("queue-type = 'stream'\ndurable = true\nauto-ack = true", "a stream is consumed with acks");
-        check("auto-ack = true\nack-multiple = true", "exclude each other");
-        check("duration = '0s'", "duration");
-        check("queues = 0", "queues is at least 1");
-        check("backlog = 5\nconsumers = 0", "needs consumers");
-    }
-
-    #[test]
-    fn a_load_is_told_in_a_few_words() {
-        assert_eq!(Load::default().describe(), "1 to 1, 100 B, ack, prefetch 1000");
-        let load = Load { fanout: true, queues: 10, confirm: 5, rate: 7, consumers: 0, ..Load::default() };
-        assert_eq!(load.describe(), "1 to 0, 100 B, fan-out to 10, confirm 5, 7 msg/s");
-    }
+    /// In a few words: `1 to 1, 100 B, …`.
+    fn describe(&self) -> String;
 }

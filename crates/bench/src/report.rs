@@ -2,25 +2,30 @@
 
 use std::fmt::Write;
 
+use crate::load::Load;
 use crate::result::{Cost, Latency, Measurement};
 
 /// Several lines about one run.
-pub(crate) fn text(name: &str, measured: &Measurement) -> String {
+pub(crate) fn text<L: Load>(name: &str, measured: &Measurement<L>) -> String {
+    let (words, plan) = (L::WORDS, measured.load.plan());
     let mut out = format!("{name}: {}\n", measured.load.describe());
     let rate = |out: &mut String, name: &str, per_second: f64| {
-        let _ = writeln!(out, "  {name:<18} {:>12} msg/s", grouped(per_second));
+        let bytes = plan.message_bytes.map_or(String::new(), |bytes| {
+            format!(" {:>10} MB/s", megabytes(per_second * bytes as f64 / 1e6))
+        });
+        let _ = writeln!(out, "  {name:<18} {:>12} msg/s{bytes}", grouped(per_second));
     };
-    if measured.load.producers > 0 {
-        rate(&mut out, "published", measured.published_per_second);
+    if plan.producers > 0 {
+        rate(&mut out, words.published, measured.published_per_second);
     }
-    if measured.load.confirm > 0 {
-        rate(&mut out, "confirmed", measured.confirmed_per_second);
+    if plan.confirms {
+        rate(&mut out, words.confirmed, measured.confirmed_per_second);
     }
-    if measured.load.consumers > 0 {
-        rate(&mut out, "delivered", measured.delivered_per_second);
+    if plan.consumers > 0 {
+        rate(&mut out, words.delivered, measured.delivered_per_second);
     }
-    latency(&mut out, "publish to deliver", measured.latency);
-    latency(&mut out, "publish to confirm", measured.confirm_latency);
+    latency(&mut out, words.latency, measured.latency);
+    latency(&mut out, words.confirm_latency, measured.confirm_latency);
     latency(&mut out, "generator's delay", measured.send_lag);
     if let Some(server) = &measured.server {
         cost(&mut out, "server", server);
@@ -45,9 +50,10 @@ fn latency(out: &mut String, name: &str, latency: Option<Latency>) {
 }
 
 fn cost(out: &mut String, name: &str, cost: &Cost) {
+    let megabyte = cost.cpu_ms_per_megabyte.map_or(String::new(), |ms| format!(" ({ms:.2} ms/MB)"));
     let _ = writeln!(
         out,
-        "  {name:<18} {:.2} µs CPU/msg, {:.2} cores, {:.1} MiB resident (max {:.1})",
+        "  {name:<18} {:.2} µs CPU/msg{megabyte}, {:.2} cores, {:.1} MiB resident (max {:.1})",
         cost.cpu_us_per_message,
         cost.cores,
         mebibytes(cost.resident_bytes),
@@ -57,6 +63,15 @@ fn cost(out: &mut String, name: &str, cost: &Cost) {
 
 pub(crate) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
+}
+
+/// Millions of bytes, three figures that matter.
+pub(crate) fn megabytes(megabytes: f64) -> String {
+    match megabytes {
+        _ if megabytes < 10.0 => format!("{megabytes:.2}"),
+        _ if megabytes < 100.0 => format!("{megabytes:.1}"),
+        _ => grouped(megabytes),
+    }
 }
 
 /// Three figures that matter.

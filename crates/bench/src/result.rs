@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::clock::{Nanos, SECOND};
-use crate::load::Load;
+use crate::load::{Load, Plan};
 use crate::process::Usage;
 
 /// Longest latency told apart.
@@ -40,15 +40,27 @@ impl Tally {
 
     #[inline]
     pub(crate) fn latency(&mut self, nanos: Nanos, measured: bool) {
+        self.latencies(nanos, 1, measured);
+    }
+
+    /// The same for several messages.
+    #[inline]
+    pub(crate) fn latencies(&mut self, nanos: Nanos, count: u64, measured: bool) {
         if measured {
-            self.latency.saturating_record(nanos);
+            self.latency.saturating_record_n(nanos, count);
         }
     }
 
     #[inline]
     pub(crate) fn confirm_latency(&mut self, nanos: Nanos, measured: bool) {
+        self.confirm_latencies(nanos, 1, measured);
+    }
+
+    /// The same for several messages.
+    #[inline]
+    pub(crate) fn confirm_latencies(&mut self, nanos: Nanos, count: u64, measured: bool) {
         if measured {
-            self.confirm_latency.saturating_record(nanos);
+            self.confirm_latency.saturating_record_n(nanos, count);
         }
     }
 
@@ -102,6 +114,9 @@ impl Latency {
 pub(crate) struct Cost {
     /// Microseconds of CPU per message (delivered, or published where nobody consumes).
     pub(crate) cpu_us_per_message: f64,
+    /// Milliseconds of CPU per megabyte (10⁶ bytes) of messages, where rates are told in bytes as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_ms_per_megabyte: Option<f64>,
     /// Cores kept busy.
     pub(crate) cores: f64,
     /// Resident bytes at the end.
@@ -112,12 +127,15 @@ pub(crate) struct Cost {
 
 /// The outcome of one run.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Measurement {
-    pub(crate) load: Load,
+pub(crate) struct Measurement<L> {
+    pub(crate) load: L,
     pub(crate) seconds: f64,
     pub(crate) published_per_second: f64,
     pub(crate) delivered_per_second: f64,
     pub(crate) confirmed_per_second: f64,
+    /// 10⁶ bytes of messages a second at the rate that counts, where rates are told in bytes as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) megabytes_per_second: Option<f64>,
     /// Messages that the server refused to take.
     pub(crate) refused: u64,
     /// Copies published during the whole run that had not arrived at its end.
@@ -139,10 +157,12 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub(crate) fn cost(&self, seconds: f64, messages: u64) -> Cost {
+    /// What one of `messages` cost, and a megabyte of them if each has `message_bytes`.
+    pub(crate) fn cost(&self, seconds: f64, messages: u64, message_bytes: Option<u64>) -> Cost {
         let cpu = self.after.cpu.saturating_sub(self.before.cpu).as_secs_f64();
         Cost {
             cpu_us_per_message: cpu * 1e6 / messages.max(1) as f64,
+            cpu_ms_per_megabyte: message_bytes.map(|bytes| cpu * 1e9 / (messages * bytes).max(1) as f64),
             cores: cpu / seconds,
             resident_bytes: self.after.resident,
             resident_bytes_max: self.resident_max.max(self.after.resident),
@@ -150,36 +170,38 @@ impl Span {
     }
 }
 
-impl Measurement {
+impl<L: Load> Measurement<L> {
     pub(crate) fn new(
-        load: &Load,
+        load: &L,
         seconds: f64,
         tally: &Tally,
         missing: u64,
         server: Option<Span>,
         generator: Span,
-    ) -> Measurement {
+    ) -> Measurement<L> {
+        let Plan { consumers, message_bytes, .. } = load.plan();
         let per_second = |count: u64| count as f64 / seconds;
-        let messages = if load.consumers > 0 { tally.delivered } else { tally.published };
+        let messages = if consumers > 0 { tally.delivered } else { tally.published };
         Measurement {
             load: load.clone(),
             seconds,
             published_per_second: per_second(tally.published),
             delivered_per_second: per_second(tally.delivered),
             confirmed_per_second: per_second(tally.confirmed),
+            megabytes_per_second: message_bytes.map(|bytes| per_second(messages * bytes) / 1e6),
             refused: tally.refused,
             missing,
             latency: Latency::of(&tally.latency),
             confirm_latency: Latency::of(&tally.confirm_latency),
             send_lag: Latency::of(&tally.lag),
-            server: server.map(|span| span.cost(seconds, messages)),
-            generator: generator.cost(seconds, messages),
+            server: server.map(|span| span.cost(seconds, messages, message_bytes)),
+            generator: generator.cost(seconds, messages, message_bytes),
         }
     }
 
     /// The rate that counts: what arrived, or what was published where nobody consumes.
     pub(crate) fn rate(&self) -> f64 {
-        if self.load.consumers > 0 { self.delivered_per_second } else { self.published_per_second }
+        if self.load.plan().consumers > 0 { self.delivered_per_second } else { self.published_per_second }
     }
 }
 
@@ -188,6 +210,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::{amqp, kafka};
 
     #[test]
     fn percentiles_are_of_what_was_measured() {
@@ -218,12 +241,21 @@ mod tests {
 
         let usage = |cpu, resident| Usage { cpu: Duration::from_millis(cpu), resident };
         let span = Span { before: usage(100, 1), after: usage(140, 7), resident_max: 9 };
-        let cost =
-            Measurement::new(&Load::default(), 2.0, &sum, 0, Some(span), span).server.expect("a server");
+        let load = amqp::Load::default();
+        let measured = Measurement::new(&load, 2.0, &sum, 0, Some(span), span);
+        let cost = measured.server.expect("a server");
         assert!(
             (cost.cpu_us_per_message - 20.0).abs() < 1e-9 && (cost.cores - 0.02).abs() < 1e-9,
             "{cost:?}"
         );
         assert_eq!((cost.resident_bytes, cost.resident_bytes_max), (7, 9));
+        assert_eq!((measured.megabytes_per_second, cost.cpu_ms_per_megabyte), (None, None));
+
+        // 2000 records of 500 bytes, a megabyte in all, in two seconds for 40 ms of CPU.
+        let load = kafka::Load { size: 400, key_size: 100, ..kafka::Load::default() };
+        let measured = Measurement::new(&load, 2.0, &sum, 0, Some(span), span);
+        let cost = measured.server.expect("a server").cpu_ms_per_megabyte;
+        assert!((measured.megabytes_per_second.expect("told in bytes") - 0.5).abs() < 1e-9, "{measured:?}");
+        assert!((cost.expect("told in bytes") - 40.0).abs() < 1e-9, "{measured:?}");
     }
 }

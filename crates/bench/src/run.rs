@@ -1,5 +1,6 @@
 //! One measurement: set up, load, measure, clear away.
 
+use std::fmt::{Debug, Display};
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
@@ -7,15 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 
 use crate::clock::{Clock, Nanos, SECOND};
-use crate::consumer::Consumer;
-use crate::control::Control;
 use crate::live::Live;
-use crate::load::Load;
+use crate::load::{Load, Plan};
 use crate::process::{self, Usage};
-use crate::producer::{Producer, Schedule};
 use crate::progress::Progress;
 use crate::result::{Measurement, Span, Tally};
-use crate::target::Target;
 use crate::worker::{self, Goal, Member};
 
 /// From the set-up to the first message.
@@ -25,10 +22,44 @@ const GRACE: Nanos = 5 * SECOND;
 /// How often the watching thread looks.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// What a protocol has to bring: the rest is the same for all.
+pub(crate) trait Protocol {
+    type Load: Load;
+    /// A server's address.
+    type Target: Clone + Debug + Display;
+    /// What the set-up found out.
+    type Ground;
+    type Producer: Member;
+    type Consumer: Member;
+
+    /// Reads a URL.
+    fn target(url: &str) -> Result<Self::Target>;
+
+    /// Makes on the server what the load needs.
+    fn set_up(target: &Self::Target, load: &Self::Load, names: &Names) -> Result<Self::Ground>;
+
+    /// Connects those who consume; they are there before the first message.
+    fn consumers(site: &Site<'_, Self>) -> Result<Vec<Self::Consumer>>;
+
+    /// Connects those who produce.
+    fn producers(site: &Site<'_, Self>) -> Result<Vec<Self::Producer>>;
+
+    /// Takes away from the server what the set-up made.
+    fn clear_away(target: &Self::Target, load: &Self::Load, names: &Names) -> Result<()>;
+}
+
+/// Where a load runs.
+pub(crate) struct Site<'a, P: Protocol + ?Sized> {
+    pub(crate) target: &'a P::Target,
+    pub(crate) load: &'a P::Load,
+    pub(crate) names: &'a Names,
+    pub(crate) ground: &'a P::Ground,
+}
+
 /// A server and how to treat it.
 #[derive(Clone, Debug)]
-pub(crate) struct Server {
-    pub(crate) target: Target,
+pub(crate) struct Server<T> {
+    pub(crate) target: T,
     /// Whose CPU and memory to measure.
     pub(crate) pid: Option<u32>,
 }
@@ -40,98 +71,75 @@ pub(crate) struct Names {
     pub(crate) keep: bool,
 }
 
-impl Names {
-    fn queue(&self, index: u32) -> String {
-        format!("{}-{index}", self.prefix)
-    }
-
-    fn exchange(&self) -> String {
-        format!("{}-fanout", self.prefix)
-    }
-}
-
 /// Runs `load` against `server` once.
 ///
 /// # Errors
 /// A connection that fails, a server that refuses something.
-pub(crate) fn measure(
-    server: &Server,
-    load: &Load,
+pub(crate) fn measure<P: Protocol>(
+    server: &Server<P::Target>,
+    load: &P::Load,
     names: &Names,
     progress: &Progress,
-) -> Result<Measurement> {
+) -> Result<Measurement<P::Load>> {
     load.validate()?;
     let clock = Clock::start();
-    set_up(&server.target, load, names)?;
-    let outcome = under_load(server, load, names, progress, clock);
+    let ground = P::set_up(&server.target, load, names)?;
+    let run = |load: &P::Load| {
+        let site = Site::<P> { target: &server.target, load, names, ground: &ground };
+        under_load(server.pid, &site, progress, clock)
+    };
+    let before = load.before().map_or(Ok(()), |before| run(&before).map(drop));
+    let outcome = before.and_then(|()| run(load));
     // Cleared away also after a failure; the first error is the one to tell.
-    let cleared = if names.keep { Ok(()) } else { clear_away(&server.target, load, names) };
+    let cleared = if names.keep { Ok(()) } else { P::clear_away(&server.target, load, names) };
     let measurement = outcome?;
     cleared?;
     Ok(measurement)
 }
 
-fn set_up(target: &Target, load: &Load, names: &Names) -> Result<()> {
-    let mut control = Control::open(target)?;
-    if load.fanout {
-        control.declare_fanout(&names.exchange(), load.durable)?;
-    }
-    for index in 0..load.queues {
-        let queue = names.queue(index);
-        control.declare_queue(&queue, load.durable, load.queue_type.name())?;
-        if load.fanout {
-            control.bind(&queue, &names.exchange())?;
-        }
-    }
-    control.close()
-}
-
-fn clear_away(target: &Target, load: &Load, names: &Names) -> Result<()> {
-    let mut control = Control::open(target)?;
-    for index in 0..load.queues {
-        control.delete_queue(&names.queue(index))?;
-    }
-    if load.fanout {
-        control.delete_exchange(&names.exchange())?;
-    }
-    control.close()
-}
-
 /// The numbers of the queues that client `index` of `clients` uses: at least one, all clients together all of them.
-fn share(index: u32, clients: u32, queues: u32) -> Vec<u32> {
+pub(crate) fn share(index: u32, clients: u32, queues: u32) -> Vec<u32> {
     if clients >= queues { vec![index % queues] } else { (index..queues).step_by(clients as usize).collect() }
 }
 
-fn under_load(
-    server: &Server,
-    load: &Load,
-    names: &Names,
+/// What of `messages` producer `index` of `count` publishes; without a number there is no limit.
+pub(crate) fn limit(messages: u64, index: u32, count: u32) -> u64 {
+    let (index, count) = (u64::from(index), u64::from(count));
+    if messages == 0 { u64::MAX } else { messages / count + u64::from(index < messages % count) }
+}
+
+fn under_load<P: Protocol>(
+    pid: Option<u32>,
+    site: &Site<'_, P>,
     progress: &Progress,
     clock: Clock,
-) -> Result<Measurement> {
-    let consumers = connect_consumers(&server.target, load, names)?;
-    let controls = connect_producers(&server.target, load)?;
+) -> Result<Measurement<P::Load>> {
+    let plan = site.load.plan();
+    let consumers = P::consumers(site)?;
+    let producers = P::producers(site)?;
 
     let nanos = |span: Duration| Nanos::try_from(span.as_nanos()).unwrap_or(Nanos::MAX / 4);
     let start = clock.now() + HEAD_START;
-    let from = start + nanos(load.warmup);
-    let mut live = Live::new(clock, start, from, from + nanos(load.duration), GRACE);
-    live.copies = load.copies();
-    live.backlog = if load.backlog > 0 { load.backlog } else { u64::MAX };
-    let producers = producers(controls, load, names, start)?;
+    let from = start + nanos(plan.warmup);
+    let mut live = Live::new(clock, start, from, from + nanos(plan.duration), GRACE);
+    live.copies = plan.copies;
+    live.backlog = if plan.backlog > 0 { plan.backlog } else { u64::MAX };
     let goal = Goal {
-        producers: u64::from(load.producers),
-        copies: if load.consumers > 0 { load.copies() } else { 0 },
+        producers: producers.len() as u64,
+        copies: if consumers.is_empty() { 0 } else { plan.copies },
     };
 
     let (tally, watched) = thread::scope(|scope| {
-        let workers: Vec<_> = [producers, consumers]
-            .into_iter()
-            .filter(|members| !members.is_empty())
-            .map(|members| scope.spawn(|| worker::run(members, goal, &live)))
-            .collect();
-        let watched =
-            watch(server, load, &live, progress, || workers.iter().all(|worker| worker.is_finished()));
+        let live = &live;
+        let mut workers = Vec::new();
+        if !producers.is_empty() {
+            workers.push(scope.spawn(move || worker::run(producers, goal, live)));
+        }
+        if !consumers.is_empty() {
+            workers.push(scope.spawn(move || worker::run(consumers, goal, live)));
+        }
+        let finished = || workers.iter().all(|worker| worker.is_finished());
+        let watched = watch(pid, &plan, goal, live, progress, finished);
         let mut sum = Tally::new()?;
         for worker in workers {
             let tally = worker.join().map_err(|_| anyhow!("a worker panicked"))??;
@@ -140,65 +148,13 @@ fn under_load(
         anyhow::Ok((sum, watched?))
     })?;
 
-    let seconds = watched.seconds;
-    let missing = if load.consumers > 0 && load.producers > 0 {
-        (live.published.load(Relaxed) * load.copies()).saturating_sub(live.delivered.load(Relaxed))
+    let missing = if plan.consumers > 0 && plan.producers > 0 {
+        (live.published.load(Relaxed) * plan.copies).saturating_sub(live.delivered.load(Relaxed))
     } else {
         0
     };
-    Ok(Measurement::new(load, seconds, &tally, missing, watched.server, watched.generator))
-}
-
-fn connect_consumers(target: &Target, load: &Load, names: &Names) -> Result<Vec<Member>> {
-    let mut members = Vec::new();
-    for index in 0..load.consumers {
-        let mut control = Control::open(target)?;
-        if !load.auto_ack {
-            control.qos(load.prefetch)?;
-        }
-        for queue in share(index, load.consumers, load.queues) {
-            control.consume(&names.queue(queue), load.auto_ack)?;
-        }
-        members.push(Member::Consumer(Consumer::new(control.into_connection()?, load)));
-    }
-    Ok(members)
-}
-
-fn connect_producers(target: &Target, load: &Load) -> Result<Vec<Control>> {
-    let mut controls = Vec::new();
-    for _ in 0..load.producers {
-        let mut control = Control::open(target)?;
-        if load.confirm > 0 {
-            control.confirm()?;
-        }
-        controls.push(control);
-    }
-    Ok(controls)
-}
-
-fn producers(controls: Vec<Control>, load: &Load, names: &Names, start: Nanos) -> Result<Vec<Member>> {
-    let exchange = names.exchange();
-    let count = u64::from(load.producers);
-    let mut members = Vec::new();
-    for (index, control) in (0..load.producers).zip(controls) {
-        let queues: Vec<String> =
-            share(index, load.producers, load.queues).iter().map(|queue| names.queue(*queue)).collect();
-        let routes: Vec<(&str, &str)> = if load.fanout {
-            vec![(&exchange, "")]
-        } else {
-            queues.iter().map(|queue| ("", queue.as_str())).collect()
-        };
-        let limit = match load.messages {
-            0 => u64::MAX,
-            all => all / count + u64::from(u64::from(index) < all % count),
-        };
-        // Producers take turns, so that the sum is as even as one producer would be.
-        let phase = f64::from(index) / count as f64;
-        let schedule = (load.rate > 0).then(|| Schedule::new(start, load.rate as f64 / count as f64, phase));
-        let connection = control.into_connection()?;
-        members.push(Member::Producer(Producer::new(connection, load, &routes, limit, schedule)?));
-    }
-    Ok(members)
+    let Watched { seconds, server, generator } = watched;
+    Ok(Measurement::new(site.load, seconds, &tally, missing, server, generator))
 }
 
 /// What the watching thread saw.
@@ -211,13 +167,14 @@ struct Watched {
 /// Sees the run through: notes the usage at both ends of the measured time, ends it early when the wanted number of
 /// messages is through, draws the progress.
 fn watch(
-    server: &Server,
-    load: &Load,
+    pid: Option<u32>,
+    plan: &Plan,
+    goal: Goal,
     live: &Live,
     progress: &Progress,
     finished: impl Fn() -> bool,
 ) -> Result<Watched> {
-    let pids = [server.pid, Some(std::process::id())];
+    let pids = [pid, Some(std::process::id())];
     let look = || -> Result<[Option<Usage>; 2]> {
         let mut usages = [None; 2];
         for (usage, pid) in usages.iter_mut().zip(pids) {
@@ -241,7 +198,7 @@ fn watch(
                     *max = usage.map_or(0, |usage| usage.resident.max(*max));
                 }
             }
-            if is_through(load, live) {
+            if is_through(plan, goal, live) {
                 live.end(live.clock.now(), GRACE);
             }
         }
@@ -265,14 +222,33 @@ fn watch(
 }
 
 /// Whether the number of messages asked for has been published, or consumed.
-fn is_through(load: &Load, live: &Live) -> bool {
-    let wanted = load.messages * load.copies();
+fn is_through(plan: &Plan, goal: Goal, live: &Live) -> bool {
+    let wanted = plan.messages * plan.copies;
     let consumed = live.delivered.load(Relaxed) >= wanted;
-    let published = live.producers_done.load(Relaxed) == u64::from(load.producers);
-    load.messages > 0 && (load.consumers == 0 || consumed) && (load.producers == 0 || published)
+    let published = live.producers_done.load(Relaxed) == goal.producers;
+    plan.messages > 0 && (plan.consumers == 0 || consumed) && (plan.producers == 0 || published)
 }
 
 #[cfg(test)]
-mod stand_in;
-#[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_and_queues_are_spread_over_each_other() {
+        assert_eq!(share(0, 1, 3), [0, 1, 2]);
+        assert_eq!(share(1, 2, 5), [1, 3]);
+        assert_eq!(share(4, 5, 2), [0]);
+        for (clients, queues) in [(1, 1), (3, 7), (7, 3), (4, 4)] {
+            let mut used: Vec<u32> = (0..clients).flat_map(|index| share(index, clients, queues)).collect();
+            used.sort_unstable();
+            used.dedup();
+            assert_eq!(used, (0..queues).collect::<Vec<_>>(), "{clients} {queues}");
+        }
+    }
+
+    #[test]
+    fn producers_publish_what_was_asked_for_together() {
+        assert_eq!([limit(10, 0, 3), limit(10, 1, 3), limit(10, 2, 3)], [4, 3, 3]);
+        assert_eq!(limit(0, 2, 3), u64::MAX);
+    }
+}

@@ -4,6 +4,7 @@
 //! done in `ppoll` on the epoll instance, whose timeout is in nanoseconds: `epoll_wait` rounds to milliseconds, too
 //! coarse for a schedule of 1000 messages a second.
 
+use std::net::TcpStream;
 use std::num::NonZeroU64;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -13,41 +14,37 @@ use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::fd::OwnedFd;
 
 use crate::clock::{Nanos, SECOND};
-use crate::connection::{Connection, Io};
-use crate::consumer::Consumer;
 use crate::live::Live;
-use crate::producer::Producer;
 use crate::result::Tally;
+use crate::socket::Io;
 
 /// Longest sleep, so that the end is noticed.
 const TICK: Nanos = SECOND / 100;
 const EVENTS_MAX: usize = 256;
 
-/// One connection of a worker.
-#[derive(Debug)]
-pub(crate) enum Member {
-    Producer(Producer),
-    Consumer(Consumer),
-}
+/// One connection of a worker: a producer or a consumer of some protocol.
+pub(crate) trait Member: Send {
+    fn stream(&self) -> &TcpStream;
 
-impl Member {
-    fn connection(&self) -> &Connection {
-        match self {
-            Member::Producer(producer) => producer.connection(),
-            Member::Consumer(consumer) => consumer.connection(),
-        }
+    /// Does what can be done now. `Again`: call again soon, there is more to do.
+    fn turn(&mut self, readable: &mut bool, live: &Live, tally: &mut Tally) -> Result<Io>;
+
+    /// When it next has to be called though nothing happens on its socket.
+    fn wake_at(&self, _live: &Live) -> Option<Nanos> {
+        None
     }
 
-    fn into_connection(self) -> Connection {
-        match self {
-            Member::Producer(producer) => producer.into_connection(),
-            Member::Consumer(consumer) => consumer.into_connection(),
-        }
+    /// Whether nothing is left to do for it when the measured time is over.
+    fn is_done(&self) -> bool {
+        true
     }
+
+    /// Ends the connection in order.
+    fn close(self) -> Result<()>;
 }
 
-struct Seat {
-    member: Member,
+struct Seat<M> {
+    member: M,
     readable: bool,
     /// Is in the list of those to be called.
     queued: bool,
@@ -66,7 +63,7 @@ pub(crate) struct Goal {
 ///
 /// # Errors
 /// The first failure of a connection; the other workers are told to stop.
-pub(crate) fn run(members: Vec<Member>, goal: Goal, live: &Live) -> Result<Tally> {
+pub(crate) fn run<M: Member>(members: Vec<M>, goal: Goal, live: &Live) -> Result<Tally> {
     // Timers of this thread fire when they are due, not up to 50 µs later.
     rustix::thread::set_current_timer_slack(NonZeroU64::new(1)).context("set the timer slack")?;
     let outcome = Worker::new(members, goal, live).and_then(Worker::run);
@@ -76,8 +73,8 @@ pub(crate) fn run(members: Vec<Member>, goal: Goal, live: &Live) -> Result<Tally
     outcome
 }
 
-struct Worker<'a> {
-    seats: Vec<Seat>,
+struct Worker<'a, M> {
+    seats: Vec<Seat<M>>,
     /// Seats to call, in turn.
     queue: Vec<usize>,
     epoll: OwnedFd,
@@ -86,14 +83,14 @@ struct Worker<'a> {
     tally: Tally,
 }
 
-impl<'a> Worker<'a> {
-    fn new(members: Vec<Member>, goal: Goal, live: &'a Live) -> Result<Self> {
+impl<'a, M: Member> Worker<'a, M> {
+    fn new(members: Vec<M>, goal: Goal, live: &'a Live) -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("create an epoll instance")?;
         let interest = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
         let mut seats = Vec::with_capacity(members.len());
         for (index, member) in members.into_iter().enumerate() {
             let data = epoll::EventData::new_u64(index as u64);
-            epoll::add(&epoll, member.connection().stream(), data, interest).context("watch a socket")?;
+            epoll::add(&epoll, member.stream(), data, interest).context("watch a socket")?;
             // What was read during the set-up is looked at without waiting for more.
             seats.push(Seat { member, readable: true, queued: true });
         }
@@ -142,7 +139,7 @@ impl<'a> Worker<'a> {
     /// Ends the connections in order: what a server has not read yet is lost with a socket that just goes away.
     fn close(self) -> Result<Tally> {
         for seat in self.seats {
-            seat.member.into_connection().close()?;
+            seat.member.close()?;
         }
         Ok(self.tally)
     }
@@ -155,10 +152,7 @@ impl<'a> Worker<'a> {
         if !self.queue.is_empty() {
             return 0;
         }
-        let due = self.seats.iter().filter_map(|seat| match &seat.member {
-            Member::Producer(producer) => producer.wake_at(),
-            Member::Consumer(_) => None,
-        });
+        let due = self.seats.iter().filter_map(|seat| seat.member.wake_at(self.live));
         due.min().map_or(TICK, |due| due.saturating_sub(now).min(TICK))
     }
 
@@ -174,13 +168,13 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Puts producers in the list whose next message is due, or whose end has come.
+    /// Puts members in the list whose time has come, or whose end.
     fn enqueue_due(&mut self) {
         let now = self.live.clock.now();
         let over = now >= self.live.measure_to();
         for (index, seat) in self.seats.iter_mut().enumerate() {
-            let Member::Producer(producer) = &seat.member else { continue };
-            let due = producer.wake_at().is_some_and(|due| due <= now) || over && !producer.is_done();
+            let member = &seat.member;
+            let due = member.wake_at(self.live).is_some_and(|due| due <= now) || over && !member.is_done();
             if due && !seat.queued {
                 seat.queued = true;
                 self.queue.push(index);
@@ -191,14 +185,7 @@ impl<'a> Worker<'a> {
     fn call(&mut self) -> Result<()> {
         for index in std::mem::take(&mut self.queue) {
             let seat = &mut self.seats[index];
-            let io = match &mut seat.member {
-                Member::Producer(producer) => {
-                    producer.turn(&mut seat.readable, self.live, &mut self.tally)?
-                }
-                Member::Consumer(consumer) => {
-                    consumer.turn(&mut seat.readable, self.live, &mut self.tally)?
-                }
-            };
+            let io = seat.member.turn(&mut seat.readable, self.live, &mut self.tally)?;
             seat.queued = io == Io::Again;
             if seat.queued {
                 self.queue.push(index);

@@ -8,8 +8,9 @@ use anymq_amqp::wire::methods::{basic, channel, confirm, connection, exchange, q
 use anymq_amqp::wire::{Encode, Frame, Method, PROTOCOL_HEADER, Payload, parse_frame};
 use anymq_types::value::{Table, TableRef, Value};
 
-use crate::connection::{Connection, FRAME_MAX, PATIENCE, aside};
-use crate::target::Target;
+use super::connection::{Connection, FRAME_MAX, aside};
+use super::target::Target;
+use crate::socket::Socket;
 
 /// The one channel each connection uses.
 pub(crate) const CHANNEL: u16 = 1;
@@ -26,11 +27,8 @@ pub(crate) struct Control {
 impl Control {
     /// Connects, logs in, opens the vhost and a channel.
     pub(crate) fn open(target: &Target) -> Result<Control> {
-        let stream = TcpStream::connect((target.host.as_str(), target.port))
-            .with_context(|| format!("connect to {target}"))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        let stream =
+            Socket::connect(&target.host, target.port).with_context(|| format!("connect to {target}"))?;
         let mut control = Control { stream, inbox: Vec::new(), outbox: Vec::new(), frame_max: 0 };
         control.log_in(target).with_context(|| format!("log in to {target}"))?;
         Ok(control)
@@ -121,9 +119,7 @@ impl Control {
 
     /// Hands the socket over to be put under load.
     pub(crate) fn into_connection(self) -> Result<Connection> {
-        self.stream.set_read_timeout(None)?;
-        self.stream.set_write_timeout(None)?;
-        Connection::new(self.stream, &self.inbox, self.frame_max)
+        Ok(Connection { socket: Socket::new(self.stream, &self.inbox)?, frame_max: self.frame_max })
     }
 
     fn call(&mut self, answer: u32) -> Result<()> {

@@ -1,5 +1,6 @@
 //! A connection that publishes, as fast as it can or by a schedule, and times its confirms.
 
+use std::net::TcpStream;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Result, anyhow, bail};
@@ -7,12 +8,15 @@ use anymq_amqp::wire::methods::basic;
 use anymq_amqp::wire::{Encode, Frame, MethodRef, Payload, encode_content};
 use anymq_types::props::Properties;
 
+use super::connection::{Connection, aside};
+use super::control::CHANNEL;
+use super::load::Load;
 use crate::clock::{Nanos, SECOND};
-use crate::connection::{Connection, Io, aside};
-use crate::control::CHANNEL;
 use crate::live::Live;
-use crate::load::Load;
 use crate::result::Tally;
+use crate::schedule::Schedule;
+use crate::socket::Io;
+use crate::worker::Member;
 
 /// Frames are handed to the socket in pieces of about this size.
 const BATCH_BYTES: usize = 64 << 10;
@@ -42,26 +46,6 @@ struct Template {
     bytes: Vec<u8>,
     /// Where the body begins.
     body: usize,
-}
-
-/// Message `n` is due at `start + n × interval`.
-#[derive(Debug)]
-pub(crate) struct Schedule {
-    start: Nanos,
-    interval: f64,
-    n: u64,
-}
-
-impl Schedule {
-    /// `rate` messages a second, the first after `phase` of an interval.
-    pub(crate) fn new(start: Nanos, rate: f64, phase: f64) -> Schedule {
-        let interval = SECOND as f64 / rate;
-        Schedule { start: start + (interval * phase) as Nanos, interval, n: 0 }
-    }
-
-    fn due(&self) -> Nanos {
-        self.start + (self.n as f64 * self.interval) as Nanos
-    }
 }
 
 /// Messages published and not confirmed, by delivery tag.
@@ -122,13 +106,14 @@ impl Window {
 }
 
 impl Producer {
-    /// `routes` are pairs of exchange and routing key, taken in turn; `limit` is the most to publish.
+    /// Producer `index` of the load. `routes` are pairs of exchange and routing key, taken in turn; `limit` is the most
+    /// to publish.
     pub(crate) fn new(
         connection: Connection,
         load: &Load,
         routes: &[(&str, &str)],
         limit: u64,
-        schedule: Option<Schedule>,
+        index: u32,
     ) -> Result<Producer> {
         let frame_max = connection.frame_max;
         let templates =
@@ -139,48 +124,11 @@ impl Producer {
             templates,
             next: 0,
             left: limit,
-            schedule,
+            schedule: Schedule::share(load.rate, index, load.producers),
             window,
             pause: None,
             done: false,
         })
-    }
-
-    pub(crate) fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
-    pub(crate) fn into_connection(self) -> Connection {
-        self.connection
-    }
-
-    /// When it next has to be called though nothing happens on its socket.
-    pub(crate) fn wake_at(&self) -> Option<Nanos> {
-        let due = match (self.pause, &self.schedule) {
-            (Some(until), _) => until,
-            (None, schedule) => schedule.as_ref()?.due(),
-        };
-        let may_send = !self.done && self.left > 0 && self.connection.unsent() == 0;
-        (may_send && self.window.as_ref().is_none_or(Window::has_room)).then_some(due)
-    }
-
-    /// Does what can be done now. `Again`: call again soon, there is more to do.
-    pub(crate) fn turn(&mut self, readable: &mut bool, live: &Live, tally: &mut Tally) -> Result<Io> {
-        if *readable {
-            self.hear(readable, live, tally)?;
-        }
-        // Confirms are read also while the server takes no more messages, or both would wait for each other.
-        let resting = if *readable { Io::Again } else { Io::Blocked };
-        for _ in 0..BATCHES_PER_TURN {
-            if self.connection.flush()? == Io::Blocked {
-                return Ok(resting);
-            }
-            if self.batch(live, tally) == 0 {
-                self.finish(live);
-                return Ok(resting);
-            }
-        }
-        Ok(Io::Again)
     }
 
     /// Encodes what is due and has room, up to a batch. Returns how many.
@@ -190,23 +138,27 @@ impl Producer {
         let mut count = 0;
         let room = live.room();
         self.pause = (room == 0).then_some(now + PAUSE);
-        while !over && count < room && self.left > count && self.connection.unsent() < BATCH_BYTES {
+        while !over
+            && count < room
+            && self.left > count
+            && self.connection.socket.outbox.unsent() < BATCH_BYTES
+        {
             if self.window.as_ref().is_some_and(|window| !window.has_room()) {
                 break;
             }
             let due = match &mut self.schedule {
                 Some(schedule) => {
-                    let due = schedule.due();
+                    let due = schedule.due(live.start);
                     if due > now {
                         break;
                     }
-                    schedule.n += 1;
+                    schedule.advance();
                     tally.lag(now - due, live.is_measured(due));
                     due
                 }
                 None => now,
             };
-            self.templates[self.next].write(due, self.connection.outbox());
+            self.templates[self.next].write(due, &mut self.connection.socket.outbox.bytes);
             self.next = (self.next + 1) % self.templates.len();
             if let Some(window) = &mut self.window {
                 window.push(due);
@@ -221,7 +173,7 @@ impl Producer {
 
     /// Reads confirms.
     fn hear(&mut self, readable: &mut bool, live: &Live, tally: &mut Tally) -> Result<()> {
-        *readable = self.connection.fill()? == Io::Again;
+        *readable = self.connection.socket.fill()? == Io::Again;
         let now = live.clock.now();
         let window = &mut self.window;
         self.connection.frames(|frame, _| on_frame(&frame, window.as_mut(), now, live, tally))
@@ -231,14 +183,51 @@ impl Producer {
     fn finish(&mut self, live: &Live) {
         let over = self.left == 0 || live.clock.now() >= live.measure_to();
         let heard = self.window.as_ref().is_none_or(|window| window.outstanding == 0);
-        if !self.done && over && heard && self.connection.unsent() == 0 {
+        if !self.done && over && heard && self.connection.socket.outbox.unsent() == 0 {
             self.done = true;
             live.producers_done.fetch_add(1, Relaxed);
         }
     }
+}
 
-    pub(crate) fn is_done(&self) -> bool {
+impl Member for Producer {
+    fn stream(&self) -> &TcpStream {
+        &self.connection.socket.stream
+    }
+
+    fn turn(&mut self, readable: &mut bool, live: &Live, tally: &mut Tally) -> Result<Io> {
+        if *readable {
+            self.hear(readable, live, tally)?;
+        }
+        // Confirms are read also while the server takes no more messages, or both would wait for each other.
+        let resting = if *readable { Io::Again } else { Io::Blocked };
+        for _ in 0..BATCHES_PER_TURN {
+            if self.connection.socket.flush()? == Io::Blocked {
+                return Ok(resting);
+            }
+            if self.batch(live, tally) == 0 {
+                self.finish(live);
+                return Ok(resting);
+            }
+        }
+        Ok(Io::Again)
+    }
+
+    fn wake_at(&self, live: &Live) -> Option<Nanos> {
+        let due = match (self.pause, &self.schedule) {
+            (Some(until), _) => until,
+            (None, schedule) => schedule.as_ref()?.due(live.start),
+        };
+        let may_send = !self.done && self.left > 0 && self.connection.socket.outbox.unsent() == 0;
+        (may_send && self.window.as_ref().is_none_or(Window::has_room)).then_some(due)
+    }
+
+    fn is_done(&self) -> bool {
         self.done
+    }
+
+    fn close(self) -> Result<()> {
+        self.connection.close()
     }
 }
 

@@ -1,13 +1,18 @@
+use std::time::Duration;
+
 use super::stand_in::StandIn;
 use super::*;
+use crate::progress::Progress;
+use crate::result::Measurement;
+use crate::run::{Server, measure};
 
 const NO_PROGRESS: bool = false;
 
-fn run_against(server: &str, load: &Load, keep: bool) -> Result<Measurement> {
+fn run_against(server: &str, load: &Load, keep: bool) -> Result<Measurement<Load>> {
     let target = Target::parse(server).expect("a URL");
     let server = Server { target, pid: Some(std::process::id()) };
     let names = Names { prefix: "test".to_owned(), keep };
-    measure(&server, load, &names, &Progress::new(NO_PROGRESS))
+    measure::<Amqp>(&server, load, &names, &Progress::new(NO_PROGRESS))
 }
 
 fn load(messages: u64) -> Load {
@@ -69,17 +74,4 @@ fn without_consumers_messages_stay_and_kept_names_too() {
 fn a_server_that_is_not_there_is_named() {
     let error = run_against("amqp://127.0.0.1:1/v", &load(1), false).expect_err("nobody listens on port 1");
     assert!(format!("{error:#}").contains("connect to 127.0.0.1:1 vhost v"), "{error:#}");
-}
-
-#[test]
-fn clients_and_queues_are_spread_over_each_other() {
-    assert_eq!(share(0, 1, 3), [0, 1, 2]);
-    assert_eq!(share(1, 2, 5), [1, 3]);
-    assert_eq!(share(4, 5, 2), [0]);
-    for (clients, queues) in [(1, 1), (3, 7), (7, 3), (4, 4)] {
-        let mut used: Vec<u32> = (0..clients).flat_map(|index| share(index, clients, queues)).collect();
-        used.sort_unstable();
-        used.dedup();
-        assert_eq!(used, (0..queues).collect::<Vec<_>>(), "{clients} {queues}");
-    }
 }

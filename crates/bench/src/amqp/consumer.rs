@@ -1,17 +1,20 @@
 //! A connection that consumes: times each message by the due time in its body, and acknowledges.
 
+use std::net::TcpStream;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Context, Result, bail};
 use anymq_amqp::wire::methods::basic;
 use anymq_amqp::wire::{Encode, Frame, Payload};
 
+use super::connection::{Connection, aside};
+use super::control::CHANNEL;
+use super::load::Load;
 use crate::clock::Nanos;
-use crate::connection::{Connection, Io, aside};
-use crate::control::CHANNEL;
 use crate::live::Live;
-use crate::load::Load;
 use crate::result::Tally;
+use crate::socket::Io;
+use crate::worker::Member;
 
 /// Acks waiting for the socket before nothing more is read.
 const UNSENT_BYTES_MAX: usize = 1 << 20;
@@ -57,29 +60,6 @@ impl Consumer {
         Consumer { connection, acks, timed, incoming: Incoming::default(), tag: 0 }
     }
 
-    pub(crate) fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
-    pub(crate) fn into_connection(self) -> Connection {
-        self.connection
-    }
-
-    /// Does what can be done now. `Again`: call again soon, there is more to do.
-    pub(crate) fn turn(&mut self, readable: &mut bool, live: &Live, tally: &mut Tally) -> Result<Io> {
-        // A server may stop taking acks until its deliveries are read, so reading goes on, but acks do not pile up.
-        self.connection.flush()?;
-        if self.connection.unsent() > UNSENT_BYTES_MAX {
-            return Ok(Io::Blocked);
-        }
-        if *readable {
-            *readable = self.connection.fill()? == Io::Again;
-            self.take(live, tally)?;
-            self.connection.flush()?;
-        }
-        Ok(if *readable { Io::Again } else { Io::Blocked })
-    }
-
     fn take(&mut self, live: &Live, tally: &mut Tally) -> Result<()> {
         let now = live.clock.now();
         let (incoming, acks, timed) = (&mut self.incoming, self.acks, self.timed);
@@ -96,11 +76,36 @@ impl Consumer {
         })?;
         self.tag = last;
         if let (Acks::Multiple, true) = (acks, count > 0) {
-            basic::Ack { delivery_tag: last, multiple: true }.encode(CHANNEL, self.connection.outbox());
+            basic::Ack { delivery_tag: last, multiple: true }
+                .encode(CHANNEL, &mut self.connection.socket.outbox.bytes);
         }
         tally.delivered += if live.is_measured(now) { count } else { 0 };
         live.delivered.fetch_add(count, Relaxed);
         Ok(())
+    }
+}
+
+impl Member for Consumer {
+    fn stream(&self) -> &TcpStream {
+        &self.connection.socket.stream
+    }
+
+    fn turn(&mut self, readable: &mut bool, live: &Live, tally: &mut Tally) -> Result<Io> {
+        // A server may stop taking acks until its deliveries are read, so reading goes on, but acks do not pile up.
+        self.connection.socket.flush()?;
+        if self.connection.socket.outbox.unsent() > UNSENT_BYTES_MAX {
+            return Ok(Io::Blocked);
+        }
+        if *readable {
+            *readable = self.connection.socket.fill()? == Io::Again;
+            self.take(live, tally)?;
+            self.connection.socket.flush()?;
+        }
+        Ok(if *readable { Io::Again } else { Io::Blocked })
+    }
+
+    fn close(self) -> Result<()> {
+        self.connection.close()
     }
 }
 
