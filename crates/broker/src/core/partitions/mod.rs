@@ -39,6 +39,8 @@ pub(crate) struct Partition {
     high: u64,
     /// Everything before it was compacted.
     pub(crate) compacted: u64,
+    /// A timer is set to look for what is too much.
+    pub(crate) look_due: bool,
 }
 
 /// Why a partition may not be used.

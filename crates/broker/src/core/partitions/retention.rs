@@ -20,10 +20,21 @@ impl Core {
     /// Drops what a partition need not keep; at most every [`EVERY_MS`].
     pub(crate) fn retain_topic(&mut self, fx: &mut Fx<'_>, id: QueueId, topic: &TopicSettings) {
         let limits = (topic.retention_ms, topic.retention_bytes);
-        let Some(queue) = self.queues.get_mut(&id).filter(|q| q.head_timer <= fx.now) else { return };
+        let Some(queue) = self.queues.get_mut(&id) else { return };
         if !topic.cleanup.delete || limits == (None, None) || queue.stream.is_empty() {
             return;
         }
+        let partition = self.partitions.entry(id).or_default();
+        if queue.head_timer > fx.now {
+            // Too much has come since it was looked at, and perhaps nothing comes any more to have it looked at again.
+            let over = topic.retention_bytes.is_some_and(|max| queue.stream.own > max);
+            if over && !partition.look_due {
+                partition.look_due = true;
+                fx.timers.push(Entry { at: queue.head_timer, queue: id, what: What::Look });
+            }
+            return;
+        }
+        partition.look_due = false;
         queue.head_timer = Millis(fx.now.0 + EVERY_MS);
         let committed = fx.committed();
         let high = self.high_watermark(id, committed);
