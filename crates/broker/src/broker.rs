@@ -295,11 +295,6 @@ impl Broker {
         Ok(())
     }
 
-    /// How far consumer groups are behind, in partitions whose offsets they have committed.
-    pub fn group_lags(&self) -> Vec<crate::GroupLag> {
-        self.inner.core.lock().group_lags()
-    }
-
     /// The journal; for metrics and tests.
     pub fn log(&self) -> &Log {
         &self.inner.log

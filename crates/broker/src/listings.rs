@@ -1,10 +1,13 @@
 //! Listings for operators that are put together from several things.
 
+pub(crate) mod groups;
+pub(crate) mod transactions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anymq_catalog::Destination;
-use anymq_types::VhostId;
+use anymq_types::{QueueId, VhostId};
 
 use crate::api::HolderAbout;
 use crate::broker::Broker;
@@ -63,6 +66,19 @@ pub struct PartitionStatus {
     pub bytes: u64,
 }
 
+/// Where a topic's partitions begin and end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicEdges {
+    /// Its vhost.
+    pub vhost: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many partitions it has.
+    pub total: u64,
+    /// First offset that is kept and the next one, by number; fewer than `total` if not all were wanted.
+    pub partitions: Vec<(u64, u64)>,
+}
+
 impl Broker {
     /// Every topic, by vhost and name; those `wanted` names only. A queue that can be a topic is one.
     pub fn topics(&self, wanted: impl Fn(&str, &str) -> bool) -> Vec<TopicStatus> {
@@ -80,6 +96,33 @@ impl Broker {
             }
         }
         list
+    }
+
+    /// Partitions of topics and, if they are wanted, of queues that are topics; at most so many, and how many more there are.
+    pub fn topic_edges(&self, queues: bool, limit: usize) -> (Vec<TopicEdges>, u64) {
+        let committed = self.inner.log.committed();
+        let core = self.inner.core.lock();
+        let (mut list, mut room, mut beyond) = (Vec::new(), limit, 0);
+        let mut add = |vhost: &Arc<str>, name: &Arc<str>, ids: &[QueueId]| {
+            let shown = &ids[..ids.len().min(room)];
+            room -= shown.len();
+            beyond += (ids.len() - shown.len()) as u64;
+            let edges = shown.iter().filter_map(|&id| core.edges(id, committed));
+            let partitions: Vec<(u64, u64)> = edges.map(|edges| (edges.first, edges.end)).collect();
+            if !partitions.is_empty() {
+                let (vhost, name) = (vhost.clone(), name.clone());
+                list.push(TopicEdges { vhost, name, total: ids.len() as u64, partitions });
+            }
+        };
+        for vhost in core.catalog.vhosts() {
+            for topic in core.catalog.topics(vhost.id) {
+                add(&vhost.name, &topic.name, &topic.partitions);
+            }
+            for queue in core.catalog.queues(vhost.id).filter(|queue| queues && core.is_topic(queue)) {
+                add(&vhost.name, &queue.name, &[queue.id]);
+            }
+        }
+        (list, beyond)
     }
 
     /// How long publishers had to wait for their confirms.

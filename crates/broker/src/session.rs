@@ -5,6 +5,7 @@
 
 mod credentials;
 mod groups;
+mod look;
 mod publish;
 mod topics;
 mod transactions;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use anymq_types::{ConnectionId, ConsumerId, Position};
 
 pub use self::credentials::{ScramChange, ScramListed};
+pub use self::look::{Look, Seen};
 
 use crate::api::{
     Alarms, Bind, Bounds, Connect, DeclareExchange, DeclareQueue, Done, Fetch, Fetched, HolderAbout,

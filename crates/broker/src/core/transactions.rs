@@ -6,6 +6,7 @@
 
 mod offsets;
 mod record;
+mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

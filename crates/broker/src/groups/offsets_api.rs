@@ -86,27 +86,3 @@ pub struct TopicOffsets {
     /// By partition: [`None`] if nothing was committed.
     pub partitions: Vec<(i32, GroupResult<Option<Committed>>)>,
 }
-
-/// How far a group is behind, in one partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupLag {
-    /// The vhost.
-    pub vhost: Arc<str>,
-    /// The group.
-    pub group: Arc<str>,
-    /// The topic.
-    pub topic: Arc<str>,
-    /// The partition's number.
-    pub partition: u32,
-    /// The offset committed.
-    pub committed: u64,
-    /// One past the last offset of the partition.
-    pub end: u64,
-}
-
-impl GroupLag {
-    /// Offsets between what was committed and the end.
-    pub fn lag(&self) -> u64 {
-        self.end.saturating_sub(self.committed)
-    }
-}

@@ -9,7 +9,7 @@
 //!               └── (returned) ◀┘ requeue                                      (returned) ◀┘
 //! ```
 
-mod age;
+pub(crate) mod age;
 mod chunk;
 pub(crate) mod consumers;
 mod delay;

@@ -3,5 +3,6 @@
 mod crossing;
 mod house;
 mod keeping;
+mod looking;
 mod reading;
 mod transactions;

@@ -3,6 +3,7 @@
 mod consumer;
 mod offsets;
 pub(crate) use offsets::Checked;
+mod status;
 mod topics;
 
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use crate::core::fx::Fx;
 use crate::groups::api::{GroupFault, GroupKind, GroupResult, GroupState};
 use crate::groups::durable::{self, Change};
 use crate::groups::offsets_api::{
-    Commit, CommitOffsets, Committed, CommittedAll, FetchOffsets, GroupLag, TopicOffsets, TopicRef,
+    Commit, CommitOffsets, Committed, CommittedAll, FetchOffsets, TopicOffsets, TopicRef,
 };
 use crate::groups::{METADATA_BYTES_MAX, Machine, Out};
 use crate::journal::OFFSETS;
@@ -336,26 +336,5 @@ impl Core {
             }
             items
         })
-    }
-
-    /// How far groups are behind, in partitions whose offsets they have committed.
-    pub(crate) fn group_lags(&self) -> Vec<GroupLag> {
-        let mut lags = Vec::new();
-        for (vhost, name, group) in self.groups.iter() {
-            let Some(vhost_name) = self.catalog.vhost_by_id(vhost).map(|v| v.name.clone()) else { continue };
-            for (found, partitions) in self.topics_of(vhost, &group.offsets) {
-                lags.extend(partitions.into_iter().filter_map(|(partition, id)| {
-                    Some(GroupLag {
-                        vhost: vhost_name.clone(),
-                        group: name.clone(),
-                        topic: found.name.clone(),
-                        partition,
-                        committed: u64::try_from(group.offsets.get(id)?.offset).ok()?,
-                        end: self.queues.get(&id)?.stream.next,
-                    })
-                }));
-            }
-        }
-        lags
     }
 }

@@ -6,6 +6,7 @@
 //! producer, one frame; of a read: one search of the index, one step for every batch that is given.
 
 pub(crate) mod compaction;
+mod edges;
 pub(crate) mod open;
 pub(crate) mod producers;
 mod read;

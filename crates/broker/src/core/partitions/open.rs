@@ -56,6 +56,11 @@ impl OpenTransactions {
         self.open.contains_key(&producer)
     }
 
+    /// The first offset of a producer's open transaction.
+    pub(crate) fn first_of(&self, producer: i64) -> Option<u64> {
+        self.open.get(&producer).copied()
+    }
+
     /// One past the last offset below which no transaction is open.
     pub(crate) fn last_stable(&self, high: u64) -> u64 {
         self.open.values().copied().min().map_or(high, |first| first.min(high))
