@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anymq_api::{Problem, codes};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::board::Board;
 use crate::config::{Config, MetricsConfig};
@@ -12,6 +12,8 @@ use crate::hall::{Hall, Result};
 
 /// How long a request waits for its turn.
 const TURN_DEADLINE: Duration = Duration::from_secs(5);
+/// Most requests that wait for something to happen.
+const WAITING_MAX: usize = 64;
 
 /// What handlers work with. Clones share one state.
 #[derive(Clone)]
@@ -20,13 +22,21 @@ pub struct Desk {
     pub(crate) config: Arc<Config>,
     pub(crate) metrics: Arc<MetricsConfig>,
     turns: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 impl Desk {
     /// A desk in front of the broker that `board` will show.
     pub fn new(board: Board, config: Config, metrics: MetricsConfig) -> Self {
         let turns = Arc::new(Semaphore::new(config.max_requests));
-        Desk { board, config: Arc::new(config), metrics: Arc::new(metrics), turns }
+        let waiting = Arc::new(Semaphore::new(WAITING_MAX));
+        Desk { board, config: Arc::new(config), metrics: Arc::new(metrics), turns, waiting }
+    }
+
+    /// Lets a request wait for something to happen, as long as it keeps what is returned.
+    pub(crate) fn wait_turn(&self) -> Result<OwnedSemaphorePermit> {
+        let busy = |_| Problem::new(&codes::BUSY, format!("{WAITING_MAX} requests wait already"));
+        self.waiting.clone().try_acquire_owned().map_err(busy)
     }
 
     /// Runs `question` on a blocking thread. It goes on to its end even if nobody waits any more, and keeps its turn.

@@ -1,21 +1,27 @@
 //! What the admin API asks of the broker, in the words of its own types.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anymq_api::{
-    Binding, Channel, Connection, Consumer, Declare, DeleteQuery, Exchange, Imported, Overview, Page,
-    Permission, Policy, Problem, Queue, Topic, TopicPut, User, UserPut, Vhost,
+    Binding, Channel, Connection, Consumer, Declare, DeleteQuery, Exchange, Group, Imported, Messages,
+    MessagesQuery, Overview, Page, Permission, Policy, Problem, Queue, ResetOffsets, ResetPlan, Topic,
+    TopicPut, Transaction, User, UserPut, Vhost,
 };
-use anymq_broker::Turn;
 use anymq_broker::admin::{QueueStatus, Stats};
+use anymq_broker::{GroupStatus, TopicEdges, Turn};
+use anymq_types::Millis;
 use serde_json::Value;
 
 use crate::access::Operator;
 
 /// Result of a call into the broker.
 pub(crate) type Result<T> = std::result::Result<T, Problem>;
+
+/// Ends when there may be more messages than there were.
+pub type More = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Credentials of a request, as they came.
 pub struct Login<'a> {
@@ -211,6 +217,40 @@ pub trait Hall: Send + Sync + 'static {
     fn put_topic(&self, operator: &Operator, vhost: &str, name: &str, put: TopicPut) -> Result<()>;
     /// Deletes a topic; says how many messages it held.
     fn delete_topic(&self, operator: &Operator, vhost: &str, name: &str) -> Result<u64>;
+
+    /// Groups, without their members and offsets.
+    fn groups(&self, filter: &Filter) -> Page<Group>;
+    /// One group.
+    fn group(&self, vhost: &str, name: &str) -> Result<Group>;
+    /// The same in the broker's own words, for the metrics pages: groups that have committed offsets of at most so many partitions
+    /// together, and how many more partitions there are.
+    fn group_statuses(&self, limit: usize) -> (Vec<GroupStatus>, u64);
+    /// What time it is.
+    fn now(&self) -> Millis;
+    /// Partitions of topics, and of queues if they are wanted, at most so many; and how many more there are.
+    fn topic_edges(&self, queues: bool, limit: usize) -> (Vec<TopicEdges>, u64);
+    /// Deletes a group that has no members.
+    fn delete_group(&self, operator: &Operator, vhost: &str, name: &str) -> Result<()>;
+    /// Sets a group's offsets anew, or says what that would do.
+    fn reset_offsets(
+        &self,
+        operator: &Operator,
+        vhost: &str,
+        name: &str,
+        ask: &ResetOffsets,
+    ) -> Result<ResetPlan>;
+    /// Transactions; names are transactional ids.
+    fn transactions(&self, filter: &Filter) -> Page<Transaction>;
+    /// Aborts an open transaction, and fences its producer.
+    fn abort_transaction(&self, operator: &Operator, vhost: &str, id: &str) -> Result<()>;
+    /// Messages of a topic or queue, without taking them. If there are none, also what ends when there may be some.
+    fn messages(
+        &self,
+        operator: &Operator,
+        vhost: &str,
+        name: &str,
+        query: &MessagesQuery,
+    ) -> Result<(Messages, Option<More>)>;
 
     /// Bindings; names are sources and destinations.
     fn bindings(&self, filter: &Filter) -> Page<Binding>;

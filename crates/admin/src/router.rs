@@ -19,7 +19,8 @@ use crate::answer::{CodeMark, Refusal};
 use crate::desk::Desk;
 use crate::hall::Login;
 use crate::handlers::{
-    bindings, clients, definitions, exchanges, overview, policies, queues, topics, users, vhosts,
+    bindings, clients, definitions, exchanges, groups, messages, overview, policies, queues, topics, users,
+    vhosts,
 };
 use crate::serve::Peer;
 use crate::{health, metrics};
@@ -40,6 +41,10 @@ pub(crate) fn admin(desk: Desk) -> Router {
         .route("/queues/{vhost}/{name}", get(queues::info))
         .route("/topics", get(topics::list))
         .route("/topics/{vhost}/{name}", get(topics::info))
+        .route("/groups", get(groups::list))
+        .route("/groups/{vhost}/{name}", get(groups::info))
+        .route("/transactions", get(groups::transactions))
+        .route("/messages/{vhost}/{name}", get(messages::look))
         .route("/bindings", get(bindings::list))
         .route("/policies", get(policies::list))
         .route("/policies/{vhost}/{kind}/{name}", get(policies::info))
@@ -61,6 +66,9 @@ pub(crate) fn admin(desk: Desk) -> Router {
         .route("/queues/{vhost}/{name}", put(queues::put).delete(queues::delete))
         .route("/queues/{vhost}/{name}/messages", delete(queues::purge))
         .route("/topics/{vhost}/{name}", put(topics::put).delete(topics::delete))
+        .route("/groups/{vhost}/{name}", delete(groups::delete))
+        .route("/groups/{vhost}/{name}/offsets", post(groups::reset))
+        .route("/transactions/{vhost}/{id}/abort", post(groups::abort))
         .route("/bindings", post(bindings::put))
         .route("/bindings/remove", post(bindings::remove))
         .route("/connections/{id}/close", post(clients::close))

@@ -181,6 +181,12 @@ codes! {
     DEFINITIONS_INVALID 1212 Usage "the definitions are not acceptable"
         "Nothing was changed: definitions are taken as a whole or not at all."
         "correct the named entry and import again"
+    GROUP_IN_USE 1213 Conflict "the group has members"
+        "Members commit offsets of their own and would undo it, or work with what is not theirs any more."
+        "stop its consumers first; anymq group describe NAME lists them"
+    TRANSACTION_CLOSED 1214 Conflict "no transaction is open"
+        "Only a transaction that is open can be aborted."
+        "anymq txn ls shows which are"
     // Admin API and command line.
     UNREACHABLE 1301 Unhealthy "the admin API cannot be reached"
         "The command line talks to a running broker over its admin port."

@@ -8,13 +8,19 @@
 
 pub mod codes;
 pub mod entities;
+pub mod groups;
+pub mod messages;
 pub mod overview;
 pub mod paths;
 mod problem;
 pub mod topics;
+pub mod transactions;
 
 pub use codes::{Class, Code};
 pub use entities::*;
+pub use groups::*;
+pub use messages::*;
 pub use overview::*;
 pub use problem::Problem;
 pub use topics::*;
+pub use transactions::*;

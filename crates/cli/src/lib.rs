@@ -13,8 +13,10 @@ pub mod definitions;
 pub mod health;
 pub mod nouns;
 mod output;
+pub mod tail;
 mod target;
 pub mod top;
+mod when;
 
 use std::io::{BufRead, Write};
 
@@ -54,6 +56,10 @@ pub enum Noun {
     Queue(On<nouns::queue::Verb>),
     /// Topics: list, show, create, delete.
     Topic(On<nouns::topic::Verb>),
+    /// Consumer groups: list, show, lag, set offsets anew, delete.
+    Group(On<nouns::group::Verb>),
+    /// Transactions of Kafka producers: list, show, abort.
+    Txn(On<nouns::txn::Verb>),
     /// Exchanges: list, show, create, remove.
     Exchange(On<nouns::exchange::Verb>),
     /// Bindings: list, create, remove.
@@ -76,6 +82,8 @@ pub enum Noun {
     Health(With<health::Args>),
     /// Rates and the busiest queues, refreshed.
     Top(With<top::Args>),
+    /// Messages of a topic, queue or stream, without taking them.
+    Tail(With<tail::Args>),
     /// Take users, vhosts, queues, exchanges, bindings and policies from a RabbitMQ definitions.json.
     Import(With<definitions::ImportArgs>),
     /// Write everything that is defined as a RabbitMQ definitions.json.
@@ -88,6 +96,8 @@ impl Noun {
         match self {
             Noun::Queue(on) => &on.target,
             Noun::Topic(on) => &on.target,
+            Noun::Group(on) => &on.target,
+            Noun::Txn(on) => &on.target,
             Noun::Exchange(on) => &on.target,
             Noun::Binding(on) => &on.target,
             Noun::Vhost(on) => &on.target,
@@ -99,6 +109,7 @@ impl Noun {
             Noun::Consumer(on) => &on.target,
             Noun::Health(with) => &with.target,
             Noun::Top(with) => &with.target,
+            Noun::Tail(with) => &with.target,
             Noun::Import(with) => &with.target,
             Noun::Export(with) => &with.target,
         }
@@ -124,6 +135,8 @@ pub fn run(noun: Noun, cx: &mut Cx<'_>) -> Result<()> {
     match noun {
         Noun::Queue(on) => on.verb.run(cx),
         Noun::Topic(on) => on.verb.run(cx),
+        Noun::Group(on) => on.verb.run(cx),
+        Noun::Txn(on) => on.verb.run(cx),
         Noun::Exchange(on) => on.verb.run(cx),
         Noun::Binding(on) => on.verb.run(cx),
         Noun::Vhost(on) => on.verb.run(cx),
@@ -135,6 +148,7 @@ pub fn run(noun: Noun, cx: &mut Cx<'_>) -> Result<()> {
         Noun::Consumer(on) => on.verb.run(cx),
         Noun::Health(with) => with.args.run(cx),
         Noun::Top(with) => with.args.run(cx),
+        Noun::Tail(with) => with.args.run(cx),
         Noun::Import(with) => with.args.run(cx),
         Noun::Export(with) => with.args.run(cx),
     }

@@ -82,6 +82,14 @@ impl<'a> Printer<'a> {
         written(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()))
     }
 
+    /// Text as it is; whether anybody still reads.
+    pub(crate) fn stream(&mut self, text: &str) -> Result<bool> {
+        match self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            result => written(result).map(|()| true),
+        }
+    }
+
     fn json<T: Serialize>(&mut self, value: &T) -> Result<()> {
         let mut text = serde_json::to_string_pretty(value).map_err(|e| unprintable(&e))?;
         text.push('\n');
@@ -187,6 +195,20 @@ pub(crate) fn size(bytes: u64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{scaled:.1} {}", UNITS[unit]) }
 }
 
+/// Milliseconds in the two largest units.
+pub(crate) fn span(ms: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let Some(at) = UNITS.iter().position(|(unit, _)| ms >= *unit) else {
+        return if ms == 0 { "0".into() } else { format!("{ms}ms") };
+    };
+    let (unit, name) = UNITS[at];
+    let first = format!("{}{name}", ms / unit);
+    match UNITS.get(at + 1).map(|(smaller, name)| (ms % unit / smaller, name)) {
+        Some((rest, name)) if rest > 0 => format!("{first} {rest}{name}"),
+        _ => first,
+    }
+}
+
 /// `yes` or an empty cell: what stands out is what is set.
 pub(crate) fn mark(set: bool) -> String {
     if set { "yes".into() } else { String::new() }
@@ -220,6 +242,17 @@ mod tests {
         ];
         for (n, text) in cases {
             assert_eq!(short(n), text);
+        }
+        let spans = [
+            (0, "0"),
+            (999, "999ms"),
+            (59_999, "59s"),
+            (60_000, "1m"),
+            (3_725_000, "1h 2m"),
+            (90_000_000, "1d 1h"),
+        ];
+        for (ms, text) in spans {
+            assert_eq!(span(ms), text);
         }
         for (n, text) in [(0, "0 B"), (1536, "1.5 KiB"), (1 << 40, "1.0 TiB"), (1 << 55, "32768.0 TiB")] {
             assert_eq!(size(n), text);

@@ -3,27 +3,31 @@
 //! Queues, exchanges and bindings are declared through a session of the operator, as any client would: so names,
 //! arguments and permissions are judged in one place.
 
+mod groups;
 mod lists;
+mod messages;
 mod tenants;
 mod topics;
 mod topology;
+mod transactions;
 mod whole;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anymq_api::{
-    Binding, Channel, Connection, Consumer, Declare, DeleteQuery, Exchange, Imported, Overview, Page,
-    Permission, Policy, Problem, Queue, Topic, TopicPut, User, UserPut, Vhost, codes,
+    Binding, Channel, Connection, Consumer, Declare, DeleteQuery, Exchange, Group, Imported, Messages,
+    MessagesQuery, Overview, Page, Permission, Policy, Problem, Queue, ResetOffsets, ResetPlan, Topic,
+    TopicPut, Transaction, User, UserPut, Vhost, codes,
 };
 use anymq_broker::admin::QueueStatus;
-use anymq_broker::{Broker, Done, ErrorKind, Turn};
+use anymq_broker::{Broker, Done, ErrorKind, GroupStatus, TopicEdges, Turn};
 use anymq_catalog::{Catalog, Change};
 use anymq_types::{Millis, VhostId};
 use serde_json::Value;
 
 use crate::access::Operator;
-use crate::hall::{ExchangeBindings, Filter, Hall, Login, Measurements, Result};
+use crate::hall::{ExchangeBindings, Filter, Hall, Login, Measurements, More, Result};
 
 /// The broker in this process.
 pub struct BrokerHall {
@@ -75,6 +79,14 @@ fn problem(error: anymq_broker::Error) -> Problem {
         _ => code,
     };
     Problem::new(code, error.text)
+}
+
+/// The same of reading messages, where nothing is the broker's own.
+fn unreadable(error: anymq_broker::Error) -> Problem {
+    match error.kind {
+        ErrorKind::Forbidden => Problem::new(&codes::FORBIDDEN, error.text),
+        _ => problem(error),
+    }
 }
 
 fn not_found(kind: &str, name: &str, vhost: &str) -> Problem {
@@ -244,6 +256,58 @@ impl Hall for BrokerHall {
 
     fn delete_topic(&self, operator: &Operator, vhost: &str, name: &str) -> Result<u64> {
         self.remove_topic(operator, vhost, name)
+    }
+
+    fn groups(&self, filter: &Filter) -> Page<Group> {
+        self.list_groups(filter)
+    }
+
+    fn group(&self, vhost: &str, name: &str) -> Result<Group> {
+        self.one_group(vhost, name)
+    }
+
+    fn group_statuses(&self, limit: usize) -> (Vec<GroupStatus>, u64) {
+        self.list_group_statuses(limit)
+    }
+
+    fn now(&self) -> Millis {
+        self.broker.now()
+    }
+
+    fn topic_edges(&self, queues: bool, limit: usize) -> (Vec<TopicEdges>, u64) {
+        self.broker.topic_edges(queues, limit)
+    }
+
+    fn delete_group(&self, operator: &Operator, vhost: &str, name: &str) -> Result<()> {
+        self.remove_group(operator, vhost, name)
+    }
+
+    fn reset_offsets(
+        &self,
+        operator: &Operator,
+        vhost: &str,
+        name: &str,
+        ask: &ResetOffsets,
+    ) -> Result<ResetPlan> {
+        self.reset_group(operator, vhost, name, ask)
+    }
+
+    fn transactions(&self, filter: &Filter) -> Page<Transaction> {
+        self.list_transactions(filter)
+    }
+
+    fn abort_transaction(&self, operator: &Operator, vhost: &str, id: &str) -> Result<()> {
+        self.end_transaction(operator, vhost, id)
+    }
+
+    fn messages(
+        &self,
+        operator: &Operator,
+        vhost: &str,
+        name: &str,
+        query: &MessagesQuery,
+    ) -> Result<(Messages, Option<More>)> {
+        self.look_at(operator, vhost, name, query)
     }
 
     fn bindings(&self, filter: &Filter) -> Page<Binding> {

@@ -4,6 +4,8 @@ pub(crate) mod bindings;
 pub(crate) mod clients;
 pub(crate) mod definitions;
 pub(crate) mod exchanges;
+pub(crate) mod groups;
+pub(crate) mod messages;
 pub(crate) mod overview;
 pub(crate) mod policies;
 pub(crate) mod queues;

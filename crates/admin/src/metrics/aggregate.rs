@@ -4,7 +4,7 @@ use anymq_api::{Overview, Queue, Totals};
 
 use super::exposition::Kind::{Counter, Gauge, Histogram};
 use super::process::Process;
-use super::{Exposition, objects, rabbitmq};
+use super::{Exposition, kafka, objects, rabbitmq};
 use crate::board::Board;
 use crate::hall::{Filter, Journal};
 
@@ -36,6 +36,7 @@ pub(super) fn write(board: &Board, out: &mut Exposition) {
     let queues = hall.queues(&Filter::all(QUEUES_MAX));
     out.drop_series(objects::SEED_SERIES * (queues.total - queues.items.len() as u64));
     objects::seed(&queues.items, out);
+    kafka::write(hall.as_ref(), false, kafka::PARTITIONS_MAX, out);
 }
 
 fn process(process: &Process, out: &mut Exposition) {

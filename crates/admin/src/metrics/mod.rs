@@ -6,6 +6,7 @@
 mod aggregate;
 mod detailed;
 mod exposition;
+mod kafka;
 mod objects;
 mod process;
 mod rabbitmq;
@@ -27,7 +28,7 @@ pub(crate) async fn aggregated(State(desk): State<Desk>) -> Response {
     page(desk, aggregate::write).await
 }
 
-/// Every queue, as far as the limit on series goes.
+/// Every queue, topic and group, as far as the limit on series goes.
 pub(crate) async fn per_object(State(desk): State<Desk>) -> Response {
     page(desk, objects::write).await
 }

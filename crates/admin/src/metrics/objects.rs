@@ -1,10 +1,10 @@
-//! `/metrics/per-object`: every queue.
+//! `/metrics/per-object`: every queue, topic and group.
 
 use anymq_api::Queue;
 
-use super::Exposition;
 use super::aggregate::processed;
 use super::exposition::Kind::{self, Counter, Gauge};
+use super::{Exposition, kafka};
 use crate::board::Board;
 use crate::hall::Filter;
 
@@ -31,6 +31,8 @@ const COLUMNS: [Column; 11] = [
 
 pub(super) fn write(board: &Board, out: &mut Exposition) {
     let Ok(hall) = board.hall() else { return };
+    // First, and of half the room: a queue is a topic too.
+    kafka::write(hall.as_ref(), true, kafka::partitions_in(out.room() / 2), out);
     let queues = hall.queues(&Filter::all(out.room() / (QUEUE_SERIES + SEED_SERIES as usize)));
     out.drop_series((QUEUE_SERIES as u64 + SEED_SERIES) * (queues.total - queues.items.len() as u64));
     let queues = queues.items;

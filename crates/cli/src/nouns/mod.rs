@@ -5,10 +5,12 @@ pub mod channel;
 pub mod connection;
 pub mod consumer;
 pub mod exchange;
+pub mod group;
 pub mod permission;
 pub mod policy;
 pub mod queue;
 pub mod topic;
+pub mod txn;
 pub mod user;
 pub mod vhost;
 

@@ -1,5 +1,7 @@
 //! The admin API on a real socket over a real broker.
 
+mod groups;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;

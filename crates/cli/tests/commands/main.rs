@@ -1,5 +1,7 @@
 //! Commands against a scripted admin API on a real socket.
 
+mod groups;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
