@@ -123,7 +123,11 @@ impl Session {
     /// more is committed to any of them.
     pub fn read(&self, reads: &[Read], wake_below: Option<u64>) -> Vec<ReadOut> {
         let committed = self.committed();
-        self.with(|core, _| core.read(self.id, committed, reads, wake_below)).0
+        let (found, pending) = self.with(|core, _| core.read(self.id, committed, reads, wake_below)).0;
+        if pending {
+            self.notify_at(self.broker.inner.log.end());
+        }
+        found
     }
 
     /// Reads what is on disk; an [`Event::Loaded`] answers each.

@@ -200,7 +200,14 @@ fn who_waits_is_woken_by_the_commit() {
     house.session.read(&[read(1)], Some(1));
     writer.written(topic.partitions[1], &batch(&["c"]));
     assert!(!woken(), "there was enough");
+    writer.write(topic.partitions[0], &batch(&["d"])).expect("taken");
     house.session.read(&[read(0)], Some(1));
+    assert!(!woken(), "written, but not on disk");
+    house.broker.log().commit_now();
+    assert!(woken(), "by what was on its way when it began to wait");
+    writer.written(topic.partitions[0], &batch(&["e"]));
+    woken();
+    house.session.read(&[Read { offset: 2, ..read(0) }], Some(1));
     house.session.delete_topic("t").expect("it is there");
     assert!(woken(), "it is gone");
 }

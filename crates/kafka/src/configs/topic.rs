@@ -54,17 +54,19 @@ mod tests {
 
     #[test]
     fn what_is_set_comes_before_what_is_not() {
-        let topic = topic(Kind::Stream, &[("retention.ms", " 5 ")]);
+        let topic = topic(Kind::Stream, &[("retention.ms", " 5 "), ("retention.bytes", "7")]);
         let all: Vec<Setting> = topic_settings(&topic).collect();
         assert_eq!(all.len(), KEYS.len());
         let one = |name| all.iter().find(|s| s.name == name).unwrap();
         let retention = one("retention.ms");
         assert_eq!((retention.value.as_deref(), retention.source), (Some("5"), Source::Topic));
-        let places: Vec<_> = retention.synonyms.iter().map(|s| (s.name, &*s.value, s.source)).collect();
-        assert_eq!(
-            places,
-            [("retention.ms", "5", Source::Topic), ("log.retention.ms", "604800000", Source::Default)]
-        );
+        let places = |name| -> Vec<_> {
+            one(name).synonyms.iter().map(|s| (s.name, s.value.to_string(), s.source)).collect()
+        };
+        // Kafka's servers have no default of that name for the first, but one in hours.
+        assert_eq!(places("retention.ms"), [("retention.ms", "5".to_owned(), Source::Topic)]);
+        let default = ("log.retention.bytes", "-1".to_owned(), Source::Default);
+        assert_eq!(places("retention.bytes"), [("retention.bytes", "7".to_owned(), Source::Topic), default]);
         let policy = one("cleanup.policy");
         assert_eq!((policy.value.as_deref(), policy.source), (Some("delete"), Source::Default));
         assert!(!policy.read_only);

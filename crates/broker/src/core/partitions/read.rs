@@ -31,7 +31,7 @@ impl Core {
         committed: Position,
         reads: &[Read],
         wake_below: Option<u64>,
-    ) -> Vec<ReadOut> {
+    ) -> (Vec<ReadOut>, bool) {
         let mut bytes = 0u64;
         let mut whole = true;
         let mut found = Vec::with_capacity(reads.len());
@@ -43,10 +43,16 @@ impl Core {
             }
             found.push(out);
         }
-        if wake_below.is_some_and(|least| whole && bytes < least) {
+        let waits = wake_below.is_some_and(|least| whole && bytes < least);
+        if waits {
             reads.iter().for_each(|read| self.watch(session, read.partition));
         }
-        found
+        // Who wrote what is not committed yet has woken those who watched then: it wakes nobody who came since.
+        let ahead = |(read, out): (&Read, &ReadOut)| {
+            self.queues.get(&read.partition).is_some_and(|queue| queue.stream.next > out.high_watermark)
+        };
+        let pending = waits && reads.iter().zip(&found).any(ahead);
+        (found, pending)
     }
 
     fn read_one(&mut self, session: ConnectionId, committed: Position, read: &Read, first: bool) -> ReadOut {
