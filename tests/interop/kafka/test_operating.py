@@ -16,7 +16,8 @@ from test_librdkafka import PATIENCE, producer, receive, send, unique
 
 def topic_of(broker, partitions):
     topic = unique("ops")
-    made = AdminClient({"bootstrap.servers": broker.kafka}).create_topics([NewTopic(topic, partitions, 1)])
+    admin = AdminClient({"bootstrap.servers": broker.kafka})
+    made = admin.create_topics([NewTopic(topic, partitions, 1)])
     made[topic].result(PATIENCE)
     return topic
 
