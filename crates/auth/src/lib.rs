@@ -12,6 +12,7 @@
 //! does not compile is refused when it is set and never treated as one that matches. Matching is linear in the name.
 
 mod access;
+pub mod acl;
 mod backoff;
 mod error;
 mod login;

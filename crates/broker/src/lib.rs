@@ -35,7 +35,7 @@ mod wheel;
 
 pub use anymq_auth::Turn;
 pub use anymq_auth::oauth2::{TOKEN_BYTES_MAX, Token};
-pub use anymq_auth::scram;
+pub use anymq_auth::{acl, scram};
 pub use api::*;
 pub use broker::{Broker, Options, StartError};
 pub use config::Config;

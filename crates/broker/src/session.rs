@@ -3,6 +3,7 @@
 //! A session is owned by its connection. Calls are synchronous and short: they take the core's lock once, apply, and return;
 //! what happens later (deliveries, cancelled consumers, committed positions) arrives in the [`Outbox`].
 
+mod acls;
 mod credentials;
 mod groups;
 mod look;

@@ -1,6 +1,6 @@
 //! Logins with tokens: what `anymq_auth::oauth2` verifies becomes a session's rights.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use anymq_types::{ConnectionId, Millis};
 use crate::api::Principal;
 use crate::broker::Broker;
 use crate::core::Core;
-use crate::core::access::SessionAccess;
+use crate::core::access::{SessionAccess, Standing};
 use crate::error::{Error, Result};
 use crate::session::Session;
 
@@ -148,17 +148,15 @@ impl Broker {
     ) -> Result<SessionAccess> {
         let refused = || format!("access to vhost '{}' refused for user '{}'", vhost.name, principal.user);
         let Some(token) = &principal.token else {
-            let access = core.catalog.access(&principal.user, vhost.id, None).ok().flatten();
-            let access = access.ok_or_else(|| Error::not_allowed(refused()))?;
-            return Ok(SessionAccess::new(access, principal.user.as_str().into(), vhost.name.clone()));
+            let rights = core.rights_of(&principal.user, principal.peer.ip(), (vhost.id, &vhost.name));
+            return rights.ok_or_else(|| Error::not_allowed(refused()));
         };
-        let access = self.token_access(token, &vhost.name);
         let now = self.now();
-        match access.expired(now) {
-            Some(expiry) => Err(Error::not_allowed(refused() + &expiry.text(now))),
-            None if token.opens(&vhost.name) => Ok(access),
-            None => Err(Error::not_allowed(refused())),
+        if let Some(expiry) = Expiry::of(token, self.inner.wall_now(), now).filter(|e| e.is_over(now)) {
+            return Err(Error::not_allowed(refused() + &expiry.text(now)));
         }
+        let access = self.token_access(core, token, vhost, principal.peer.ip());
+        access.ok_or_else(|| Error::not_allowed(refused()))
     }
 
     /// Verifies the secret a client renews its login with. Blocks while the key it names is fetched.
@@ -174,9 +172,12 @@ impl Broker {
     }
 
     /// The rights of a token in a vhost, and when they end.
-    fn token_access(&self, token: &Token, vhost: &Arc<str>) -> SessionAccess {
+    fn token_access(&self, core: &Core, token: &Token, vhost: &Vhost, host: IpAddr) -> Option<SessionAccess> {
         let expiry = Expiry::of(token, self.inner.wall_now(), self.now());
-        SessionAccess::new(token.access(vhost), token.user().into(), vhost.clone()).until(expiry)
+        let (tags, acls) = (token.tags().clone(), core.catalog.acls(vhost.id));
+        let standing = Standing { user: token.user(), vhost: &vhost.name, host, tags, acls };
+        let access = token.opens(&vhost.name).then(|| token.access(&vhost.name));
+        Some(SessionAccess::new(access, standing)?.until(expiry))
     }
 }
 
@@ -197,8 +198,14 @@ impl Session {
             return Err(Error::forbidden("the new secret was refused"));
         }
         let broker = self.broker();
-        let access = broker.token_access(&token, &self.vhost().into());
         let mut core = broker.inner.core.lock();
+        let access = core.sessions.get(&self.id()).and_then(|state| {
+            let vhost = core.catalog.vhost_by_id(state.vhost)?;
+            let host = state.info.principal.peer.ip();
+            // A token without rights leaves the session, and takes its rights.
+            broker.token_access(&core, &token, vhost, host)
+        });
+        let access = access.ok_or_else(|| Error::forbidden("the new secret was refused"))?;
         let Some(state) = core.sessions.get_mut(&self.id()) else {
             return Err(Error::unavailable("the connection is closing"));
         };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use anymq_auth::acl::AclSet;
 use anymq_auth::{Access, AccessSpec, PatternError};
 use anymq_types::value::Table;
 use anymq_types::{ExchangeId, QueueId, VhostId};
@@ -24,6 +25,9 @@ mod snapshot;
 pub use apply::Applied;
 use bindings::Bindings;
 use logins::Scram;
+
+/// Most access rules of a vhost.
+pub const ACLS_MAX: usize = 10_000;
 
 /// Set in the id of an exchange that comes with its vhost; the rest is the vhost's id and a number.
 pub(crate) const PREDECLARED_ID_BIT: u64 = 1 << 63;
@@ -71,6 +75,7 @@ struct VhostEntry {
     queues: BTreeMap<Arc<str>, Arc<Queue>>,
     topics: BTreeMap<Arc<str>, Arc<Topic>>,
     bindings: Bindings,
+    acls: Arc<AclSet>,
     policies: BTreeMap<Arc<str>, CompiledPolicy>,
     operator_policies: BTreeMap<Arc<str>, CompiledPolicy>,
     parameters: BTreeMap<(Arc<str>, Arc<str>), Parameter>,
@@ -264,6 +269,11 @@ impl Catalog {
     /// All topic permissions, by user.
     pub fn topic_permissions(&self) -> impl Iterator<Item = &TopicPermission> {
         self.topic_permissions.values()
+    }
+
+    /// The access rules of a vhost.
+    pub fn acls(&self, vhost: VhostId) -> Arc<AclSet> {
+        self.vhosts.get(&vhost).map(|entry| entry.acls.clone()).unwrap_or_default()
     }
 
     /// The user's rights in the vhost, compiled; `None` if the user has no access to it.

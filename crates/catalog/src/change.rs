@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anymq_auth::acl::{Acl, AclFault};
 use anymq_auth::scram::ScramSecret;
 use anymq_types::{ExchangeId, QueueId, VhostId};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,15 @@ pub enum Change {
         user: Arc<str>,
         vhost: VhostId,
         exchange: Arc<str>,
+    },
+    /// Those that are there stay.
+    AclsPut {
+        vhost: VhostId,
+        acls: Vec<Acl>,
+    },
+    AclsDelete {
+        vhost: VhostId,
+        acls: Vec<Acl>,
     },
     ExchangePut(Exchange),
     ExchangeDelete {
@@ -139,6 +149,12 @@ pub enum ChangeError {
     /// A permission, topic permission or policy with a pattern that cannot be used.
     #[error(transparent)]
     Pattern(#[from] anymq_auth::PatternError),
+    /// An access rule that cannot be used.
+    #[error(transparent)]
+    Acl(#[from] AclFault),
+    /// A vhost would have more than [`crate::ACLS_MAX`].
+    #[error("more than {} access rules in a vhost", crate::ACLS_MAX)]
+    TooManyAcls,
     /// A policy whose definition is not valid.
     #[error(transparent)]
     Policy(#[from] crate::policy::PolicyError),

@@ -24,7 +24,7 @@ pub mod topic_config;
 
 pub use args::queue::{DeadLetterStrategy, Overflow};
 pub use args::{ArgError, Args};
-pub use catalog::{Applied, Catalog};
+pub use catalog::{ACLS_MAX, Applied, Catalog};
 pub use change::{Change, ChangeError, NextIds, Step};
 pub use model::{
     ApplyTo, Binding, Destination, Exchange, ExchangeKind, GlobalParameter, Parameter, Permission, Policy,

@@ -9,6 +9,7 @@
 //! their requests; what says that something is stored leaves when the hall says it is on disk. What a client can make
 //! this crate hold in memory has a bound, and reaching it stops the reading of that client's socket or closes it.
 
+mod acls;
 mod authorized;
 pub mod config;
 mod configs;

@@ -90,6 +90,8 @@ impl Core {
             Change::TopicPut(topic) => self.topic_put(fx, &topic),
             Change::PolicyPut(policy) => self.policies_changed(fx, policy.vhost),
             Change::PolicyDelete { vhost, .. } => self.policies_changed(fx, vhost),
+            Change::UserPut(user) => self.rights_changed(fx, &user.name),
+            Change::AclsPut { vhost, .. } | Change::AclsDelete { vhost, .. } => self.rules_changed(fx, vhost),
             Change::UserDelete { name } => self.close_user(fx, &name, "user is deleted"),
             Change::PermissionPut(p) => self.rights_changed(fx, &p.user),
             Change::PermissionDelete { user, .. } | Change::TopicPermissionDelete { user, .. } => {
@@ -98,7 +100,6 @@ impl Core {
             Change::TopicPermissionPut(p) => self.rights_changed(fx, &p.user),
             Change::Ids(_)
             | Change::TopicDelete { .. }
-            | Change::UserPut(_)
             | Change::ScramSecretPut(_)
             | Change::ParameterPut(_)
             | Change::ParameterDelete { .. }
@@ -255,6 +256,13 @@ impl Core {
         }
     }
 
+    fn rules_changed(&mut self, fx: Option<&mut Fx<'_>>, vhost: VhostId) {
+        if let Some(fx) = fx {
+            let lost = self.refresh_rules(vhost);
+            self.close_sessions(fx, &lost, "access to the vhost was revoked");
+        }
+    }
+
     fn close_user(&mut self, fx: Option<&mut Fx<'_>>, user: &str, why: &str) {
         if let Some(fx) = fx {
             let gone: Vec<ConnectionId> =
@@ -339,7 +347,9 @@ fn concerns_topics(change: &Change) -> bool {
         | Change::TopicDelete { .. }
         | Change::QueueDelete { .. }
         | Change::PermissionPut(_)
-        | Change::PermissionDelete { .. } => true,
+        | Change::PermissionDelete { .. }
+        | Change::AclsPut { .. }
+        | Change::AclsDelete { .. } => true,
         _ => false,
     }
 }

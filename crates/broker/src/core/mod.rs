@@ -4,6 +4,7 @@
 //! no clock and do no I/O. `Broker` holds the lock around them and carries the effects out.
 
 pub(crate) mod access;
+mod acls;
 pub(crate) mod bounded;
 pub(crate) mod changes;
 pub(crate) mod consume;

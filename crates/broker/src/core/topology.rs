@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anymq_auth::Action;
+use anymq_auth::{Action, acl::Operation};
 use anymq_catalog::args::queue::QueueRequest;
 use anymq_catalog::args::{Args, binding, exchange as exchange_args};
 use anymq_catalog::equivalence::{self, ExchangeRequest, Inequivalent};
@@ -198,7 +198,7 @@ impl Core {
             return Ok(self.declared(fx, id, d.name));
         }
         let name = if d.name.is_empty() { self.generated_name(vhost) } else { clean_name(d.name) };
-        self.check(session, Action::Configure, "queue", &name)?;
+        self.check_queue(session, Operation::Create, &name)?;
         let own = self.catalog.vhost_by_id(vhost).and_then(|v| v.default_queue_type);
         let default_kind = own.unwrap_or(self.config.default_queue_type);
         let request = QueueRequest {
@@ -306,7 +306,7 @@ impl Core {
         if_empty: bool,
     ) -> Result<u64> {
         let (vhost, vhost_name) = self.session_vhost(session)?;
-        self.check(session, Action::Configure, "queue", name)?;
+        self.check_queue(session, Operation::Delete, name)?;
         if self.catalog.queue(vhost, name).is_none() {
             return Ok(0);
         }

@@ -11,7 +11,7 @@ mod status;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use anymq_auth::Action;
+use anymq_auth::acl::{Operation, ResourceKind};
 use anymq_batch::{BatchHeader, Control, Head, marker};
 use anymq_types::{ConnectionId, Millis, QueueId, VhostId};
 
@@ -92,7 +92,7 @@ impl Core {
         timeout_ms: u32,
         expected: Option<ProducerEpoch>,
     ) -> Result<ProducerEpoch, TxnFault> {
-        self.may_transact(session, id)?;
+        self.may_transact(session, id, Operation::Write)?;
         if timeout_ms == 0 || timeout_ms > TIMEOUT_MAX_MS {
             return Err(TxnFault::Timeout(TIMEOUT_MAX_MS));
         }
@@ -133,7 +133,7 @@ impl Core {
         who: ProducerEpoch,
         partitions: &[QueueId],
     ) -> Result<(), TxnFault> {
-        self.may_transact(session, id)?;
+        self.may_transact(session, id, Operation::Write)?;
         let (id, txn) = self.coordinator.by_id.get_key_value(id).ok_or(TxnFault::NotThisProducer)?;
         txn.check(who)?;
         let (id, txn) = (id.clone(), txn.clone());
@@ -168,11 +168,14 @@ impl Core {
     pub(crate) fn transactional_write(
         &mut self,
         fx: &mut Fx<'_>,
+        session: ConnectionId,
         partition: QueueId,
         header: &BatchHeader,
     ) -> Result<(), TxnFault> {
         let id = self.coordinator.by_producer.get(&header.producer_id).cloned();
         let id = id.ok_or(TxnFault::NotThisProducer)?;
+        // Whatever transaction the request says it is for: this one it writes to.
+        self.may_transact(session, &id, Operation::Write)?;
         let txn = self.coordinator.by_id.get(&id).cloned().ok_or(TxnFault::NotThisProducer)?;
         txn.check(ProducerEpoch { id: header.producer_id, epoch: header.producer_epoch })?;
         self.join(fx, &id, txn, &[partition])
@@ -188,7 +191,7 @@ impl Core {
         commit: bool,
         bump: bool,
     ) -> Result<ProducerEpoch, TxnFault> {
-        self.may_transact(session, id)?;
+        self.may_transact(session, id, Operation::Write)?;
         let (id, txn) = self.coordinator.by_id.get_key_value(id).ok_or(TxnFault::NotThisProducer)?;
         let (id, producer, state) = (id.clone(), txn.producer, txn.state);
         let ended = if commit { TxnState::Committed } else { TxnState::Aborted };
@@ -223,7 +226,7 @@ impl Core {
         session: ConnectionId,
         id: &str,
     ) -> Result<bool, TxnFault> {
-        self.may_transact(session, id)?;
+        self.may_transact(session, id, Operation::Write)?;
         let open = self.coordinator.by_id.get_key_value(id).filter(|(_, txn)| txn.state == TxnState::Ongoing);
         let Some(id) = open.map(|(id, _)| id.clone()) else { return Ok(false) };
         self.abort_and_fence(fx, &id);
@@ -283,15 +286,18 @@ impl Core {
         self.coordinator.put(id, txn);
     }
 
-    fn may_transact(&self, session: ConnectionId, id: &str) -> Result<(), TxnFault> {
-        let state = self.sessions.get(&session).ok_or(TxnFault::Forbidden)?;
-        let allowed = state.access.check(self.now, Action::Write, "transactional id", id).is_ok();
+    fn may_transact(&self, session: ConnectionId, id: &str, operation: Operation) -> Result<(), TxnFault> {
+        let allowed = self.may(session, ResourceKind::TransactionalId, id, operation);
         if allowed && !id.is_empty() && id.len() <= ID_BYTES_MAX { Ok(()) } else { Err(TxnFault::Forbidden) }
     }
 
     /// Every transactional id that a session may use, in order.
     pub(crate) fn transactions(&self, session: ConnectionId) -> Vec<TxnStatus> {
-        let all = self.coordinator.by_id.iter().filter(|(id, _)| self.may_transact(session, id).is_ok());
+        let all = self
+            .coordinator
+            .by_id
+            .iter()
+            .filter(|(id, _)| self.may_transact(session, id, Operation::Describe).is_ok());
         all.map(|(id, txn)| TxnStatus {
             id: id.to_string(),
             producer: txn.producer,

@@ -7,6 +7,7 @@ use crate::change::{Change, ChangeError, NextIds, Step};
 use crate::model::{Parameter, Policy, Vhost};
 use crate::policy::CompiledPolicy;
 
+mod acls;
 mod tenants;
 mod topics;
 mod topology;
@@ -99,6 +100,8 @@ impl Catalog {
             Change::TopicPermissionDelete { user, vhost, exchange } => {
                 Ok(Applied::changed(self.topic_permissions.remove(&(user, vhost, exchange)).is_some()))
             }
+            Change::AclsPut { vhost, acls } => self.acls_put(vhost, acls),
+            Change::AclsDelete { vhost, acls } => Ok(self.acls_delete(vhost, &acls)),
             Change::ExchangePut(exchange) => self.exchange_put(exchange),
             Change::ExchangeDelete { id } => Ok(self.exchange_delete(id)),
             Change::QueuePut(queue) => self.queue_put(queue),

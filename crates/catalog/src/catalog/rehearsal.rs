@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use anymq_auth::acl::AclSet;
+
 use super::{Catalog, VhostEntry};
 use crate::change::{Change, ChangeError};
 use crate::model::{Destination, Exchange, Queue, Topic, Vhost};
@@ -16,7 +18,7 @@ impl Catalog {
         let mut stage = Catalog::new();
         stage.users = self.users.clone();
         for vhost in self.vhosts() {
-            stage.add_vhost(vhost.clone());
+            stage.add_vhost(vhost.clone(), self.acls(vhost.id));
         }
         for change in changes {
             stage.add_touched(self, change);
@@ -63,9 +65,9 @@ impl Catalog {
         self.topics.extend(topic.partitions.iter().map(|&id| (id, topic.clone())));
     }
 
-    fn add_vhost(&mut self, vhost: Arc<Vhost>) {
+    fn add_vhost(&mut self, vhost: Arc<Vhost>, acls: Arc<AclSet>) {
         self.vhost_ids.insert(vhost.name.clone(), vhost.id);
-        self.vhosts.insert(vhost.id, VhostEntry::new(vhost));
+        self.vhosts.insert(vhost.id, VhostEntry { acls, ..VhostEntry::new(vhost) });
     }
 
     fn add_exchange(&mut self, exchange: Option<&Arc<Exchange>>) {

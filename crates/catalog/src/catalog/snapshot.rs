@@ -2,8 +2,13 @@
 
 use std::iter;
 
+use anymq_auth::acl::Acl;
+
 use super::Catalog;
 use crate::change::Change;
+
+/// Access rules of one change.
+const ACLS_AT_ONCE: usize = 256;
 
 impl Catalog {
     /// Changes that rebuild the durable state in an empty catalogue, always in the same order for the same state.
@@ -16,13 +21,19 @@ impl Catalog {
         let topics = self.topic_permissions().cloned().map(Change::TopicPermissionPut);
         let globals = self.global_parameters().cloned().map(Change::GlobalParameterPut);
         let in_vhosts = self.vhosts.keys().flat_map(move |id| {
+            let rules = self.acls(*id);
+            let acls: Vec<Acl> = rules.iter().cloned().collect();
+            let acls =
+                acls.chunks(ACLS_AT_ONCE).map(|acls| Change::AclsPut { vhost: *id, acls: acls.to_vec() });
+            let acls: Vec<Change> = acls.collect();
             let parameters = self.parameters(*id).cloned().map(Change::ParameterPut);
             let policies = self.policies(*id, false).chain(self.policies(*id, true));
             let exchanges = self.exchanges(*id).filter(|x| x.durable && !x.is_predeclared());
             let queues = self.queues(*id).filter(|q| q.is_durable());
             let topics = self.topics(*id);
             let bindings = self.bindings(*id).filter(|b| self.is_binding_durable(b));
-            parameters
+            acls.into_iter()
+                .chain(parameters)
                 .chain(policies.cloned().map(Change::PolicyPut))
                 .chain(exchanges.map(|x| Change::ExchangePut((**x).clone())))
                 .chain(queues.map(|q| Change::QueuePut((**q).clone())))

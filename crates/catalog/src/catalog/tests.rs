@@ -8,6 +8,7 @@ use crate::args::Args;
 use crate::change::{Change, ChangeError, Step};
 use crate::model::{ApplyTo, RoutingKey, UserLimits};
 
+mod acls;
 mod logins;
 mod topics;
 

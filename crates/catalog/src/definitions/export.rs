@@ -33,6 +33,16 @@ pub fn export(catalog: &Catalog) -> Json {
     let globals = catalog
         .global_parameters()
         .map(|parameter| json!({"name": &*parameter.name, "value": parameter.value}));
+    let acls = vhosts.iter().flat_map(|&id| {
+        let rules = catalog.acls(id);
+        let items = rules.iter().map(|acl| {
+            let mut item = json!(acl);
+            item["vhost"] = name(id).into();
+            item
+        });
+        items.collect::<Vec<_>>()
+    });
+    file["acls"] = acls.collect();
     file["users"] = catalog.users().map(|user| user_json(user)).collect();
     file["vhosts"] = catalog.vhosts().map(|vhost| vhost_json(vhost)).collect();
     file["permissions"] = permissions.collect();

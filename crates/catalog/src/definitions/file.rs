@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use anymq_auth::acl::Acl;
 use anymq_auth::scram::ScramCredentials;
 use anymq_auth::{PasswordHash, Tags};
 use serde::Deserialize;
@@ -24,6 +25,7 @@ pub(super) struct File {
     pub(super) queues: Vec<QueueItem>,
     pub(super) exchanges: Vec<ExchangeItem>,
     pub(super) bindings: Vec<BindingItem>,
+    pub(super) acls: Vec<AclItem>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +79,13 @@ pub(super) struct TopicPermissionItem {
     pub(super) exchange: String,
     pub(super) write: String,
     pub(super) read: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AclItem {
+    pub(super) vhost: String,
+    #[serde(flatten)]
+    pub(super) acl: Acl,
 }
 
 #[derive(Debug, Deserialize)]
@@ -174,6 +183,7 @@ impl<'de> Visitor<'de> for FileVisitor {
                 "queues" => file.queues = section(&mut sections, &name, &mut left)?,
                 "exchanges" => file.exchanges = section(&mut sections, &name, &mut left)?,
                 "bindings" => file.bindings = section(&mut sections, &name, &mut left)?,
+                "acls" => file.acls = section(&mut sections, &name, &mut left)?,
                 _ => drop(sections.next_value::<IgnoredAny>()?),
             }
         }

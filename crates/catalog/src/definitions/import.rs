@@ -91,6 +91,7 @@ impl Definitions {
             importer.users(file.users)?;
             importer.permissions(file.permissions)?;
             importer.topic_permissions(file.topic_permissions)?;
+            importer.acls(file.acls)?;
             importer.global_parameters(file.global_parameters);
         }
         importer.parameters(file.parameters)?;

@@ -219,6 +219,28 @@ fn scram_credentials_move_along_and_end_with_their_password() {
 }
 
 #[test]
+fn access_rules_move_along() {
+    let rule = json!({
+        "vhost": "/", "kind": "transactional_id", "name": "tx-", "pattern": "prefixed", "principal": "User:u",
+        "host": "*", "operation": "two_phase_commit", "allow": false
+    });
+    let mut first = catalog();
+    load(&mut first, None, &json!({"acls": [rule]}));
+    assert_eq!(first.acls(VhostId(1)).len(), 1);
+    let mut second = catalog();
+    load(&mut second, None, &export(&first));
+    assert_eq!(second.acls(VhostId(1)), first.acls(VhostId(1)));
+    for (field, value) in
+        [("vhost", "gone"), ("kind", "queue"), ("principal", "u"), ("name", ""), ("operation", "x")]
+    {
+        let mut bad = rule.clone();
+        bad[field] = value.into();
+        let error = read(&first, None, &json!({"acls": [bad]}).to_string()).unwrap_err().to_string();
+        assert!(error.contains("acls[0]"), "{error}");
+    }
+}
+
+#[test]
 fn errors_name_the_item() {
     let catalog = catalog();
     let error = |file: Json| read(&catalog, None, &file.to_string()).unwrap_err().to_string();

@@ -1,5 +1,6 @@
 //! The door as a client sees it, over a pipe.
 
+mod acls;
 mod client;
 mod cluster;
 mod configs;

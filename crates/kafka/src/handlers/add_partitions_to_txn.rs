@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anymq_broker::acl::{Operation, ResourceKind};
 use anymq_broker::transactions::{ProducerEpoch, TxnFault};
 use anymq_types::QueueId;
 
@@ -24,7 +25,11 @@ pub(super) fn add_partitions_to_txn(cx: &mut Cx<'_>, request: AddPartitionsToTxn
     let mut found = BTreeMap::new();
     let mut wrong = BTreeMap::new();
     for topic in &request.v3_and_below_topics {
-        let known = cx.hall.topic(topic.name).map_err(|e| topic_error(e.kind));
+        let may = cx.hall.may(ResourceKind::Topic, topic.name, Operation::Write);
+        let known = match may {
+            true => cx.hall.topic(topic.name).map_err(|e| topic_error(e.kind)),
+            false => Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+        };
         for number in &topic.partitions {
             let at = usize::try_from(number).ok();
             let partition = known.as_ref().map_err(|&code| code).and_then(|info| {

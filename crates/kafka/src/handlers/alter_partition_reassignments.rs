@@ -1,5 +1,6 @@
 //! `AlterPartitionReassignments`: a partition can be where it is, and nowhere else.
 
+use anymq_broker::acl::Operation;
 use anymq_broker::topics::TopicId;
 
 use super::create_topics::check_replicas;
@@ -16,6 +17,10 @@ pub(super) fn alter_partition_reassignments(
     cx: &mut Cx<'_>,
     request: AlterPartitionReassignmentsRequest<'_>,
 ) -> Reply {
+    if !cx.may_cluster(Operation::Alter) {
+        let error_code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+        return cx.reply(&AlterPartitionReassignmentsResponse { error_code, ..Default::default() });
+    }
     let named = request.topics.iter().map(|topic| topic.partitions.len() + 1).fold(0, usize::saturating_add);
     if named > ELEMENTS_MAX {
         return Reply::Close;

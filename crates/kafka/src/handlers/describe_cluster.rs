@@ -1,5 +1,6 @@
 //! `DescribeCluster`: the nodes.
 
+use crate::authorized;
 use crate::session::{Cx, Reply};
 use crate::wire::ErrorCode;
 use crate::wire::messages::cluster::{
@@ -37,6 +38,7 @@ pub(super) fn describe_cluster(cx: &mut Cx<'_>, request: DescribeClusterRequest)
     cx.reply(&DescribeClusterResponse {
         cluster_id: cx.cluster_id().into(),
         controller_id: 0,
+        cluster_authorized_operations: authorized::server(cx, request.include_cluster_authorized_operations),
         brokers: brokers.collect(),
         ..Default::default()
     })

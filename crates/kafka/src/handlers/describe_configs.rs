@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anymq_broker::ErrorKind;
+use anymq_broker::acl::{Operation, ResourceKind};
 
 use super::limits::ELEMENTS_MAX;
 use crate::configs::{Setting, broker_settings, resource, topic_settings, type_id};
@@ -85,6 +86,9 @@ fn of_topic(cx: &Cx<'_>, name: &str) -> Result<Vec<Setting>, Refusal> {
     if let Some(fault) = names::fault(name) {
         return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, Some(fault)));
     }
+    if !cx.hall.may(ResourceKind::Topic, name, Operation::DescribeConfigs) {
+        return Err((ErrorCode::TOPIC_AUTHORIZATION_FAILED, None));
+    }
     match cx.hall.topic(name) {
         Ok(topic) => Ok(topic_settings(&topic).collect()),
         Err(error) if error.kind == ErrorKind::NotFound => Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None)),
@@ -96,6 +100,9 @@ fn of_broker(cx: &Cx<'_>, name: &str) -> Result<Vec<Setting>, Refusal> {
     if name.is_empty() {
         // What was set for all brokers: nothing can be.
         return Ok(Vec::new());
+    }
+    if !cx.may_cluster(Operation::DescribeConfigs) {
+        return Err((ErrorCode::CLUSTER_AUTHORIZATION_FAILED, None));
     }
     check_node(cx, name)?;
     Ok(broker_settings(cx))

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use anymq_broker::{ClassicDescribed, ClassicMember, GroupFault};
 
 use super::ELEMENTS_MAX;
-use super::groups::{DESCRIBED_BYTES_MAX, GROUP_OPERATIONS, group_state};
+use super::groups::{DESCRIBED_BYTES_MAX, group_state};
+use crate::authorized;
 use crate::errors::group_error;
 use crate::session::{Cx, Reply};
 use crate::wire::ErrorCode;
@@ -20,7 +21,7 @@ pub(super) fn describe_groups(cx: &mut Cx<'_>, request: DescribeGroupsRequest<'_
     if request.groups.len() > ELEMENTS_MAX {
         return Reply::Close;
     }
-    let operations = if request.include_authorized_operations { GROUP_OPERATIONS } else { i32::MIN };
+    let asked = request.include_authorized_operations;
     let mut bytes = 0;
     let groups = request.groups.iter().map(|name| {
         if bytes > DESCRIBED_BYTES_MAX {
@@ -31,12 +32,15 @@ pub(super) fn describe_groups(cx: &mut Cx<'_>, request: DescribeGroupsRequest<'_
             Ok(group) => {
                 bytes +=
                     group.members.iter().map(|m| m.metadata.len() + m.assignment.len() + 128).sum::<usize>();
-                DescribedGroup { authorized_operations: operations, ..described(name, group) }
+                DescribedGroup {
+                    authorized_operations: authorized::group(cx, name, asked),
+                    ..described(name, group)
+                }
             }
             Err(GroupFault::NotFound) if cx.version() < NOT_FOUND_FROM => DescribedGroup {
                 group_id: name.into(),
                 group_state: "Dead".into(),
-                authorized_operations: operations,
+                authorized_operations: authorized::group(cx, name, asked),
                 ..Default::default()
             },
             Err(fault) => DescribedGroup {

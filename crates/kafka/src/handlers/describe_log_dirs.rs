@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anymq_broker::acl::Operation;
 use anymq_broker::topics::TopicInfo;
 use anymq_types::QueueId;
 
 use super::limits::ELEMENTS_MAX;
 use crate::session::{Cx, Reply};
+use crate::wire::ErrorCode;
 use crate::wire::messages::replicas::{
     DescribeLogDirsPartition, DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeLogDirsResult,
     DescribeLogDirsTopic,
@@ -16,6 +18,10 @@ use crate::wire::messages::replicas::{
 const DIRECTORY: &str = "/journal";
 
 pub(super) fn describe_log_dirs(cx: &mut Cx<'_>, request: DescribeLogDirsRequest<'_>) -> Reply {
+    if !cx.may_cluster(Operation::Describe) {
+        let error_code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+        return cx.reply(&DescribeLogDirsResponse { error_code, ..Default::default() });
+    }
     let Some(wanted) = wanted(cx, &request) else { return Reply::Close };
     let vhost = cx.hall.vhost();
     let queues = cx.hall.broker().queues(|of, _| of == vhost);

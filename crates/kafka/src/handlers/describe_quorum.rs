@@ -1,5 +1,7 @@
 //! `DescribeQuorum`: who keeps the metadata. This node does, in its journal.
 
+use anymq_broker::acl::Operation;
+
 use super::limits::ELEMENTS_MAX;
 use crate::session::{Cx, Reply};
 use crate::wire::ErrorCode;
@@ -12,6 +14,10 @@ use crate::wire::messages::cluster::{
 pub(super) const METADATA_TOPIC: &str = "__cluster_metadata";
 
 pub(super) fn describe_quorum(cx: &mut Cx<'_>, request: DescribeQuorumRequest<'_>) -> Reply {
+    if !cx.may_cluster(Operation::Describe) {
+        let error_code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+        return cx.reply(&DescribeQuorumResponse { error_code, ..Default::default() });
+    }
     let named = request.topics.iter().map(|topic| topic.partitions.len() + 1).fold(0, usize::saturating_add);
     if named > ELEMENTS_MAX {
         return Reply::Close;

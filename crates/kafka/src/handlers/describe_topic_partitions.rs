@@ -6,6 +6,7 @@ use anymq_broker::ErrorKind;
 use anymq_broker::topics::TopicInfo;
 
 use super::limits::ELEMENTS_MAX;
+use crate::authorized;
 use crate::errors::topic_error;
 use crate::names;
 use crate::session::{Cx, Reply};
@@ -115,6 +116,8 @@ fn described(cx: &Cx<'_>, topic: &TopicInfo, numbers: std::ops::Range<usize>) ->
         name: Some(topic.name.to_string().into()),
         topic_id: Uuid(topic.id.0.to_be_bytes()),
         partitions: numbers.map(partition).collect(),
+        // Told always: the request has no way to ask.
+        topic_authorized_operations: authorized::topic(cx, &topic.name, true),
         ..Default::default()
     }
 }

@@ -1,5 +1,7 @@
 //! `ElectLeaders`: every partition has the one leader there can be.
 
+use anymq_broker::acl::Operation;
+
 use super::known::Known;
 use super::limits::ELEMENTS_MAX;
 use crate::session::{Cx, Reply};
@@ -13,6 +15,10 @@ const PREFERRED: i8 = 0;
 const UNCLEAN: i8 = 1;
 
 pub(super) fn elect_leaders(cx: &mut Cx<'_>, request: ElectLeadersRequest<'_>) -> Reply {
+    if !cx.may_cluster(Operation::Alter) {
+        let error_code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+        return cx.reply(&ElectLeadersResponse { error_code, ..Default::default() });
+    }
     if ![PREFERRED, UNCLEAN].contains(&request.election_type) {
         let error_code = ErrorCode::INVALID_REQUEST;
         return cx.reply(&ElectLeadersResponse { error_code, ..Default::default() });

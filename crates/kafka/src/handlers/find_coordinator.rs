@@ -1,5 +1,7 @@
 //! `FindCoordinator`: who keeps a group, a transaction or a share partition. This node does.
 
+use anymq_broker::acl::{Operation, ResourceKind};
+
 use crate::session::{Cx, Reply};
 use crate::wire::ErrorCode;
 use crate::wire::messages::classic_groups::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
@@ -14,13 +16,20 @@ const BATCHED_FROM: i16 = 4;
 const SHARE_FROM: i16 = 6;
 
 pub(super) fn find_coordinator(cx: &mut Cx<'_>, request: FindCoordinatorRequest<'_>) -> Reply {
-    let known = match request.key_type {
-        GROUP | TRANSACTION => true,
-        SHARE => cx.version() >= SHARE_FROM,
-        _ => false,
+    let version = cx.version();
+    let of = match request.key_type {
+        GROUP => Some((ResourceKind::Group, ErrorCode::GROUP_AUTHORIZATION_FAILED)),
+        TRANSACTION => {
+            Some((ResourceKind::TransactionalId, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
+        }
+        SHARE if version >= SHARE_FROM => {
+            Some((ResourceKind::Cluster, ErrorCode::CLUSTER_AUTHORIZATION_FAILED))
+        }
+        _ => None,
     };
     if cx.version() < BATCHED_FROM {
-        let Coordinator { node_id, host, port, error_code, error_message, .. } = coordinator(cx, "", known);
+        let Coordinator { node_id, host, port, error_code, error_message, .. } =
+            coordinator(cx, request.key, of);
         return cx.reply(&FindCoordinatorResponse {
             error_code,
             error_message,
@@ -30,13 +39,24 @@ pub(super) fn find_coordinator(cx: &mut Cx<'_>, request: FindCoordinatorRequest<
             ..Default::default()
         });
     }
-    let coordinators = request.coordinator_keys.iter().map(|key| coordinator(cx, key, known)).collect();
+    let coordinators = request.coordinator_keys.iter().map(|key| coordinator(cx, key, of)).collect();
     cx.reply(&FindCoordinatorResponse { coordinators, ..Default::default() })
 }
 
-fn coordinator<'a>(cx: &Cx<'_>, key: &'a str, known: bool) -> Coordinator<'a> {
-    if !known {
-        let error_code = ErrorCode::INVALID_REQUEST;
+/// Who coordinates it; `of` is what the key names, and what is said to who may not know of it.
+fn coordinator<'a>(cx: &Cx<'_>, key: &'a str, of: Option<(ResourceKind, ErrorCode)>) -> Coordinator<'a> {
+    let error_code = match of {
+        None => ErrorCode::INVALID_REQUEST,
+        // Share partitions are asked for by brokers.
+        Some((ResourceKind::Cluster, code)) if !cx.may_cluster(Operation::ClusterAction) => code,
+        Some((kind, code))
+            if kind != ResourceKind::Cluster && !cx.hall.may(kind, key, Operation::Describe) =>
+        {
+            code
+        }
+        Some(_) => ErrorCode::NONE,
+    };
+    if !error_code.is_none() {
         return Coordinator { key: key.into(), node_id: -1, port: -1, error_code, ..Default::default() };
     }
     let node = cx.node(cx.coordinator(key));

@@ -16,6 +16,7 @@ pub(super) fn init_producer_id(cx: &mut Cx<'_>, request: InitProducerIdRequest<'
     let id = match request.transactional_id {
         Some("") => return refused(cx, ErrorCode::INVALID_REQUEST),
         Some(id) => id,
+        None if !cx.hall.may_produce() => return refused(cx, ErrorCode::CLUSTER_AUTHORIZATION_FAILED),
         None => {
             // One that has an id and lost its place gets another, as from Kafka.
             let producer = cx.hall.new_producer();

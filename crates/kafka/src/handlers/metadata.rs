@@ -25,7 +25,7 @@ pub(super) fn metadata(cx: &mut Cx<'_>, request: MetadataRequest<'_>) -> Reply {
     }
     let mut asked = Asked {
         creates: cx.config.auto_create_topics && request.allow_auto_topic_creation,
-        operations: authorized::if_asked(request.include_topic_authorized_operations, authorized::TOPIC),
+        operations: request.include_topic_authorized_operations,
         commit: None,
     };
     let topics = match &request.topics {
@@ -44,7 +44,7 @@ pub(super) fn metadata(cx: &mut Cx<'_>, request: MetadataRequest<'_>) -> Reply {
         cluster_id: Some(cx.cluster_id().into()),
         controller_id: 0,
         topics,
-        cluster_authorized_operations: authorized::if_asked(operations, authorized::CLUSTER),
+        cluster_authorized_operations: authorized::server(cx, operations),
         ..Default::default()
     };
     cx.reply_when(asked.commit, &response)
@@ -63,7 +63,8 @@ fn broker(node: Node) -> MetadataResponseBroker<'static> {
 struct Asked {
     /// Topics that do not exist are made.
     creates: bool,
-    operations: i32,
+    /// What the user may do with it is told.
+    operations: bool,
     /// What was made is told once this is on disk.
     commit: Option<Position>,
 }
@@ -131,7 +132,7 @@ impl Asked {
             name: Some(info.name.to_string().into()),
             topic_id: topics::uuid(info.id),
             partitions: (0..).zip(&info.partitions).map(|(index, _)| partition(index)).collect(),
-            topic_authorized_operations: self.operations,
+            topic_authorized_operations: authorized::topic(cx, &info.name, self.operations),
             ..Default::default()
         }
     }

@@ -1,11 +1,17 @@
 //! `UpdateFeatures`: features are those of the release, none of which can be turned up or down.
 
+use anymq_broker::acl::Operation;
+
 use super::limits::ELEMENTS_MAX;
 use crate::session::{Cx, Reply};
 use crate::wire::ErrorCode;
 use crate::wire::messages::cluster::{UpdatableFeatureResult, UpdateFeaturesRequest, UpdateFeaturesResponse};
 
 pub(super) fn update_features(cx: &mut Cx<'_>, request: UpdateFeaturesRequest<'_>) -> Reply {
+    if !cx.may_cluster(Operation::Alter) {
+        let error_code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+        return cx.reply(&UpdateFeaturesResponse { error_code, ..Default::default() });
+    }
     if request.feature_updates.len() > ELEMENTS_MAX {
         return Reply::Close;
     }

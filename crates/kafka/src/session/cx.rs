@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use anymq_broker::acl::Operation;
 use anymq_broker::topics::TopicId;
 use anymq_broker::{Event, Session as Hall};
 use anymq_types::Position;
@@ -91,6 +92,11 @@ pub(crate) struct Node {
 }
 
 impl Cx<'_> {
+    /// Whether the user may do `operation` to the server as a whole.
+    pub(crate) fn may_cluster(&self, operation: Operation) -> bool {
+        self.hall.may_cluster(operation)
+    }
+
     /// The version of the request.
     pub(crate) fn version(&self) -> i16 {
         self.head.version

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anymq_auth::Action;
+use anymq_auth::acl::Operation;
 use anymq_types::{ConnectionId, VhostId};
 
 use super::Core;
@@ -40,9 +40,7 @@ impl Topics for Seen<'_> {
 
     fn names(&self) -> Vec<Arc<str>> {
         let Some(session) = self.session else { return Vec::new() };
-        let Some(state) = self.core.sessions.get(&session) else { return Vec::new() };
-        let may = |name: &str| state.access.check(self.core.now, Action::Read, "topic", name).is_ok();
-        self.core.topic_names(session).into_iter().filter(|name| may(name)).collect()
+        self.core.topic_names(session)
     }
 
     fn version(&self) -> u64 {
@@ -123,7 +121,7 @@ impl Core {
         session: ConnectionId,
         name: &str,
     ) -> GroupResult<(ConsumerDescribed, TopicNames)> {
-        let caller = self.group_user(session, name)?;
+        let caller = self.group_user_to(session, name, Operation::Describe)?;
         let described = match self.groups.get(caller.vhost, name).map(|group| &group.machine) {
             Some(Machine::Consumer(consumer)) => consumer.describe(),
             Some(Machine::Classic(_)) | None => return Err(GroupFault::NotFound),

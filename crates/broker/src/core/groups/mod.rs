@@ -8,7 +8,7 @@ mod topics;
 
 use std::sync::Arc;
 
-use anymq_auth::Action;
+use anymq_auth::acl::{Operation, ResourceKind};
 use anymq_types::{ConnectionId, VhostId};
 
 use self::consumer::At;
@@ -38,11 +38,21 @@ impl Core {
 
     /// The same of a group that only has offsets: its name may be empty, as that of the first consumers was.
     pub(super) fn group_user(&self, session: ConnectionId, group: &str) -> GroupResult<Caller> {
+        self.group_user_to(session, group, Operation::Read)
+    }
+
+    /// The same, to do `operation` to it.
+    pub(super) fn group_user_to(
+        &self,
+        session: ConnectionId,
+        group: &str,
+        operation: Operation,
+    ) -> GroupResult<Caller> {
         if group.len() > NAME_BYTES_MAX {
             return Err(GroupFault::InvalidName);
         }
         let state = self.sessions.get(&session).ok_or(GroupFault::Forbidden)?;
-        let refused = state.access.check(self.now, Action::Read, "group", group).is_err();
+        let refused = !state.access.may(self.now, ResourceKind::Group, group, operation);
         let peer = Peer { host: state.info.principal.peer.ip() };
         if refused { Err(GroupFault::Forbidden) } else { Ok(Caller { vhost: state.vhost, peer }) }
     }
@@ -225,7 +235,8 @@ impl Core {
     /// Groups that a session may use.
     pub(crate) fn list_groups(&self, session: ConnectionId) -> Vec<GroupListed> {
         let Some(state) = self.sessions.get(&session) else { return Vec::new() };
-        let may = |name: &str| state.access.check(self.now, Action::Read, "group", name).is_ok();
+        let all = self.must_cluster(session, Operation::Describe).is_ok();
+        let may = |name: &str| all || self.may(session, ResourceKind::Group, name, Operation::Describe);
         let groups = self.groups.of(state.vhost).filter(|(name, _)| may(name));
         groups
             .map(|(name, group)| {
@@ -244,7 +255,10 @@ impl Core {
         session: ConnectionId,
         name: &str,
     ) -> GroupResult<ClassicDescribed> {
-        let caller = self.group_caller(session, name)?;
+        let caller = self.group_user_to(session, name, Operation::Describe)?;
+        if name.is_empty() {
+            return Err(GroupFault::InvalidName);
+        }
         let group = self.groups.get(caller.vhost, name).ok_or(GroupFault::NotFound)?;
         match &group.machine {
             Machine::Classic(classic) => Ok(classic.describe()),

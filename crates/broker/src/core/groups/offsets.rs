@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anymq_auth::Action;
+use anymq_auth::acl::{Operation, ResourceKind};
 use anymq_types::{ConnectionId, QueueId, VhostId};
 
 use super::topics::Found;
@@ -145,15 +145,23 @@ impl Core {
         vhost: VhostId,
         topic: TopicRef<'_>,
     ) -> GroupResult<Found<'_>> {
+        self.topic_to(session, vhost, topic, Operation::Read)
+    }
+
+    /// A topic to which a session may do `operation`.
+    fn topic_to(
+        &self,
+        session: ConnectionId,
+        vhost: VhostId,
+        topic: TopicRef<'_>,
+        operation: Operation,
+    ) -> GroupResult<Found<'_>> {
         let found = self.find_topic(vhost, topic);
         let name = match topic {
             TopicRef::Name(name) => name,
             TopicRef::Id(_) => found.as_ref().ok_or(GroupFault::NoTopic)?.name,
         };
-        let may = self
-            .sessions
-            .get(&session)
-            .is_some_and(|s| s.access.check(self.now, Action::Read, "topic", name).is_ok());
+        let may = self.may(session, ResourceKind::Topic, name, operation);
         if may { found.ok_or(GroupFault::NoTopic) } else { Err(GroupFault::TopicForbidden) }
     }
 
@@ -163,7 +171,7 @@ impl Core {
         session: ConnectionId,
         request: &FetchOffsets<'_>,
     ) -> GroupResult<Vec<TopicOffsets>> {
-        let caller = self.group_user(session, request.group)?;
+        let caller = self.group_user_to(session, request.group, Operation::Describe)?;
         let group = self.groups.get(caller.vhost, request.group);
         if let (Some(Machine::Consumer(consumer)), Some((id, epoch))) =
             (group.map(|g| &g.machine), request.member)
@@ -175,8 +183,7 @@ impl Core {
         let Some(asked) = &request.topics else {
             let Some(group) = group else { return Ok(Vec::new()) };
             let topics = self.topics_of(caller.vhost, &group.offsets).into_iter();
-            let seen = topics
-                .filter(|(f, _)| self.usable_topic(session, caller.vhost, TopicRef::Name(f.name)).is_ok());
+            let seen = topics.filter(|(f, _)| self.may_see(session, f.name));
             let offsets = |(found, partitions): (Found<'_>, Vec<(u32, QueueId)>)| TopicOffsets {
                 name: found.name.clone(),
                 id: found.id,
@@ -190,7 +197,7 @@ impl Core {
             return Ok(seen.map(offsets).collect());
         };
         let look_up = |(topic, partitions): &(TopicRef<'_>, Vec<i32>)| {
-            let found = self.usable_topic(session, caller.vhost, *topic);
+            let found = self.topic_to(session, caller.vhost, *topic, Operation::Describe);
             let one = |&number: &i32| {
                 let offset = match &found {
                     Ok(found) if unstable(found.partition(number)) => Err(GroupFault::Unstable),
@@ -222,7 +229,10 @@ impl Core {
         name: &str,
         asked: &Asked<'_, i32>,
     ) -> GroupResult<CommittedAll> {
-        let caller = self.group_caller(session, name)?;
+        let caller = self.group_user_to(session, name, Operation::Delete)?;
+        if name.is_empty() {
+            return Err(GroupFault::InvalidName);
+        }
         let group = self.groups.get(caller.vhost, name).ok_or(GroupFault::NotFound)?;
         // Whether it can be told at all does not depend on the topic.
         group.is_subscribed("")?;
@@ -254,7 +264,7 @@ impl Core {
         session: ConnectionId,
         name: &str,
     ) -> GroupResult<()> {
-        let caller = self.group_user(session, name)?;
+        let caller = self.group_user_to(session, name, Operation::Delete)?;
         let group = self.groups.get(caller.vhost, name).ok_or(GroupFault::NotFound)?;
         if group.state() != GroupState::Empty {
             return Err(GroupFault::NotEmpty);

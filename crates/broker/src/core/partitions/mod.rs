@@ -18,7 +18,7 @@ mod write;
 
 use std::sync::Arc;
 
-use anymq_auth::Action;
+use anymq_auth::acl::{Operation, ResourceKind};
 use anymq_batch::BatchHeader;
 use anymq_types::{ConnectionId, Position, QueueId};
 
@@ -66,12 +66,18 @@ impl Core {
         self.partitions.entry(id).or_default()
     }
 
-    /// Whether a session may do `action` to the topic of a partition.
-    fn may_use(&self, session: ConnectionId, id: QueueId, action: Action) -> Result<(), Refused> {
+    /// Whether a session may do `operation` to the topic of a partition.
+    fn may_use(
+        &self,
+        session: ConnectionId,
+        id: QueueId,
+        operation: impl Into<Operation>,
+    ) -> Result<(), Refused> {
         let state = self.sessions.get(&session).ok_or(Refused::NoPartition)?;
         let queue = self.queues.get(&id).filter(|q| q.vhost == state.vhost).ok_or(Refused::NoPartition)?;
         let name = self.catalog.topic_of(id).map_or(&queue.name, |topic| &topic.name);
-        state.access.check(self.now, action, "topic", name).map_err(|_| Refused::Forbidden)
+        let may = state.access.may(self.now, ResourceKind::Topic, name, operation.into());
+        if may { Ok(()) } else { Err(Refused::Forbidden) }
     }
 
     /// The high watermark of a partition.

@@ -1,6 +1,6 @@
 //! Reading by offset: what is in memory is given at once, what is on disk is asked for.
 
-use anymq_auth::Action;
+use anymq_auth::acl::Operation;
 use anymq_log::{Log, ReadError};
 use anymq_types::{ConnectionId, Position, QueueId};
 use bytes::Bytes;
@@ -63,7 +63,7 @@ impl Core {
             aborted: Vec::new(),
             found: Found::NoPartition,
         };
-        if let Err(refused) = self.may_use(session, read.partition, Action::Read) {
+        if let Err(refused) = self.may_use(session, read.partition, Operation::Read) {
             out.found = match refused {
                 Refused::NoPartition => Found::NoPartition,
                 Refused::Forbidden => Found::Forbidden,
@@ -96,15 +96,15 @@ impl Core {
 
     /// Producers that have written to a partition.
     pub(crate) fn producers(&self, session: ConnectionId, id: QueueId) -> Result<Vec<ProducerStatus>> {
-        self.may_read(session, id)?;
+        self.must(session, id, Operation::Read)?;
         let Some(partition) = self.partitions.get(&id) else { return Ok(Vec::new()) };
         Ok(partition.producers.statuses(|producer| partition.transactions.since(producer)))
     }
 
-    fn may_read(&self, session: ConnectionId, id: QueueId) -> Result<()> {
-        self.may_use(session, id, Action::Read).map_err(|refused| match refused {
+    fn must(&self, session: ConnectionId, id: QueueId, operation: Operation) -> Result<()> {
+        self.may_use(session, id, operation).map_err(|refused| match refused {
             Refused::NoPartition => Error::not_found("no such partition"),
-            Refused::Forbidden => Error::forbidden("reading the topic is not allowed"),
+            Refused::Forbidden => Error::forbidden("access to the topic is not allowed"),
         })
     }
 
@@ -116,7 +116,7 @@ impl Core {
         id: QueueId,
         of: OffsetOf,
     ) -> Result<OffsetFound> {
-        self.may_read(session, id)?;
+        self.must(session, id, Operation::Describe)?;
         let high = self.high_watermark(id, committed);
         let queue = self.queues.get(&id).ok_or_else(|| Error::not_found("no such partition"))?;
         let start = queue.log_start();
@@ -146,7 +146,7 @@ impl Core {
         id: QueueId,
         before: Option<u64>,
     ) -> Result<u64> {
-        self.may_use(session, id, Action::Configure).map_err(|refused| match refused {
+        self.may_use(session, id, Operation::Delete).map_err(|refused| match refused {
             Refused::NoPartition => Error::not_found("no such partition"),
             Refused::Forbidden => Error::forbidden("deleting from the topic is not allowed"),
         })?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anymq_auth::Action;
+use anymq_auth::acl::{Operation, ResourceKind};
 use anymq_catalog::{Change, Queue as QueueDef, QueueKind, Topic, topic_config};
 use anymq_types::{ConnectionId, QueueId, VhostId};
 
@@ -49,17 +49,15 @@ impl Core {
     }
 
     pub(crate) fn may_see(&self, session: ConnectionId, name: &str) -> bool {
-        let any = [Action::Read, Action::Write, Action::Configure];
-        self.sessions.get(&session).is_some_and(|s| {
-            any.iter().any(|&action| s.access.check(self.now, action, "topic", name).is_ok())
-        })
+        self.may(session, ResourceKind::Topic, name, Operation::Describe)
     }
 
     /// A topic by its name.
     pub(crate) fn topic(&self, session: ConnectionId, name: &str) -> Result<TopicInfo> {
         let vhost = self.vhost_of(session)?;
-        let info = self.topic_in(vhost, name).ok_or_else(|| no_topic(name))?;
-        self.seen(session, info)
+        // First: who may not see it does not hear whether there is one.
+        self.must_see(session, name)?;
+        self.topic_in(vhost, name).ok_or_else(|| no_topic(name))
     }
 
     /// A topic by its identity.
@@ -69,7 +67,7 @@ impl Core {
         let queue = queue_of(id).and_then(|id| self.queues.get(&id)).ok_or_else(none)?;
         let name = self.catalog.topic_of(queue.id).map_or(&queue.name, |topic| &topic.name);
         let info = self.topic_in(vhost, name).filter(|info| info.id == id).ok_or_else(none)?;
-        self.seen(session, info)
+        self.must_see(session, &info.name).map(|()| info)
     }
 
     /// The topic of a partition, and its number.
@@ -83,10 +81,10 @@ impl Core {
         }
     }
 
-    fn seen(&self, session: ConnectionId, info: TopicInfo) -> Result<TopicInfo> {
-        match self.may_see(session, &info.name) {
-            true => Ok(info),
-            false => Err(Error::forbidden(format!("access to topic '{}' refused", info.name))),
+    fn must_see(&self, session: ConnectionId, name: &str) -> Result<()> {
+        match self.may_see(session, name) {
+            true => Ok(()),
+            false => Err(Error::forbidden(format!("access to topic '{name}' refused"))),
         }
     }
 
@@ -125,7 +123,8 @@ impl Core {
         t: &CreateTopic<'_>,
     ) -> Result<TopicInfo> {
         let vhost = self.vhost_of(session)?;
-        self.may_configure(session, t.name)?;
+        let everywhere = self.must_cluster(session, Operation::Create);
+        everywhere.or_else(|_| self.may_configure(session, t.name, Operation::Create))?;
         if let Some(fault) = name_fault(t.name) {
             return Err(Error::invalid(format!("topic name '{}' {fault}", t.name)));
         }
@@ -158,7 +157,7 @@ impl Core {
     /// Deletes a topic, or the queue that it is.
     pub(crate) fn delete_topic(&mut self, fx: &mut Fx<'_>, session: ConnectionId, name: &str) -> Result<()> {
         let vhost = self.vhost_of(session)?;
-        self.may_configure(session, name)?;
+        self.may_configure(session, name, Operation::Delete)?;
         let info = self.topic_in(vhost, name).ok_or_else(|| no_topic(name))?;
         let change = match self.catalog.topic(vhost, name) {
             Some(topic) => Change::TopicDelete { vhost, name: topic.name.clone() },
@@ -176,7 +175,7 @@ impl Core {
         total: u32,
         validate_only: bool,
     ) -> Result<TopicInfo> {
-        let mut topic = self.own_topic(session, name)?;
+        let mut topic = self.own_topic(session, name, Operation::Alter)?;
         let now = topic.partitions.len() as u32;
         if total <= now {
             return Err(Error::invalid(format!(
@@ -205,7 +204,7 @@ impl Core {
         validate_only: bool,
         alter: impl FnOnce(&BTreeMap<Arc<str>, Arc<str>>) -> Result<BTreeMap<Arc<str>, Arc<str>>>,
     ) -> Result<()> {
-        let own = self.own_topic(session, name)?;
+        let own = self.own_topic(session, name, Operation::AlterConfigs)?;
         let topic = Topic { config: alter(&own.config)?, ..own };
         topic_config::validate(&topic.config).map_err(|e| Error::invalid(e.to_string()))?;
         let change = Change::TopicPut(topic);
@@ -216,9 +215,9 @@ impl Core {
     }
 
     /// A topic of the catalogue, to be changed. A queue that is one by itself becomes one there, if it is a stream.
-    fn own_topic(&self, session: ConnectionId, name: &str) -> Result<Topic> {
+    fn own_topic(&self, session: ConnectionId, name: &str, operation: Operation) -> Result<Topic> {
         let vhost = self.vhost_of(session)?;
-        self.may_configure(session, name)?;
+        self.may_configure(session, name, operation)?;
         if let Some(topic) = self.catalog.topic(vhost, name) {
             return Ok((**topic).clone());
         }
@@ -233,10 +232,10 @@ impl Core {
         Ok(Topic { vhost, name: queue.name.clone(), partitions: vec![queue.id], config: BTreeMap::new() })
     }
 
-    fn may_configure(&self, session: ConnectionId, name: &str) -> Result<()> {
+    fn may_configure(&self, session: ConnectionId, name: &str, operation: Operation) -> Result<()> {
         let state =
             self.sessions.get(&session).ok_or_else(|| Error::unavailable("the connection is closing"))?;
-        state.access.check(self.now, Action::Configure, "topic", name)
+        state.access.check_topic_for(self.now, operation, "topic", name)
     }
 
     fn check_vhost_queues(&self, vhost: VhostId, more: u32) -> Result<()> {

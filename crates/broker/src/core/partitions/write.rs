@@ -1,6 +1,6 @@
 //! Batches on their way into partitions.
 
-use anymq_auth::Action;
+use anymq_auth::acl::Operation;
 use anymq_batch::BatchHeader;
 use anymq_log::Frame;
 use anymq_types::{ConnectionId, QueueId};
@@ -39,7 +39,7 @@ impl Core {
         write: Write,
     ) -> Result<Wrote, WriteFault> {
         let Write { partition: id, header, mut batch } = write;
-        self.may_use(session, id, Action::Write).map_err(|refused| match refused {
+        self.may_use(session, id, Operation::Write).map_err(|refused| match refused {
             Refused::NoPartition => WriteFault::NoPartition,
             Refused::Forbidden => WriteFault::Forbidden,
         })?;
@@ -52,7 +52,7 @@ impl Core {
             }
         }
         if header.attributes.is_transactional() {
-            self.transactional_write(fx, id, &header).map_err(WriteFault::Transaction)?;
+            self.transactional_write(fx, session, id, &header).map_err(WriteFault::Transaction)?;
         } else if header.has_producer() && self.partition(id).transactions.is_open(header.producer_id) {
             return Err(WriteFault::Transaction(TxnFault::State(TxnState::Ongoing)));
         }

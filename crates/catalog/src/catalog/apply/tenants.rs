@@ -74,7 +74,7 @@ impl Catalog {
     pub(super) fn user_delete(&mut self, name: &Arc<str>) -> Applied {
         let Some(user) = self.users.remove(name) else { return Applied::default() };
         self.scram.removed(&user);
-        let mut cascade = Vec::new();
+        let mut cascade = self.acls_of_user_delete(name);
         for (user, vhost, exchange) in
             self.topic_permissions.extract_if(.., |key, _| key.0 == *name).map(|(key, _)| key)
         {
@@ -129,6 +129,7 @@ impl VhostEntry {
             queues: Default::default(),
             topics: Default::default(),
             bindings: Bindings::default(),
+            acls: Default::default(),
             policies: Default::default(),
             operator_policies: Default::default(),
             parameters: Default::default(),

@@ -1,11 +1,15 @@
 //! Vhosts, users, permissions, parameters, policies.
 
+use anymq_auth::acl::Acl;
 use anymq_auth::scram::{RANDOM_BYTES, ScramCredentials};
 
 use super::*;
+use crate::catalog::ACLS_MAX;
+use crate::change::ChangeError;
 use crate::definitions::PASSWORDS_MAX;
 use crate::definitions::file::{
-    GlobalParameterItem, ParameterItem, PermissionItem, PolicyItem, TopicPermissionItem, UserItem, VhostItem,
+    AclItem, GlobalParameterItem, ParameterItem, PermissionItem, PolicyItem, TopicPermissionItem, UserItem,
+    VhostItem,
 };
 use crate::policy::CompiledPolicy;
 
@@ -112,6 +116,24 @@ impl Importer<'_> {
                 exchange,
                 grant,
             }));
+        }
+        Ok(())
+    }
+
+    /// Whom they name need not be there: that may be everybody, or come with a token.
+    pub(super) fn acls(&mut self, items: Vec<AclItem>) -> Result<()> {
+        let mut by_vhost: BTreeMap<VhostId, Vec<Acl>> = BTreeMap::new();
+        for (n, item) in items.into_iter().enumerate() {
+            let path = || format!("acls[{n}]");
+            let vhost = self.vhost(Some(&item.vhost), path)?.id;
+            item.acl.check().map_err(|error| invalid(path(), error))?;
+            by_vhost.entry(vhost).or_default().push(item.acl);
+        }
+        for (vhost, acls) in by_vhost {
+            if acls.len() > ACLS_MAX {
+                return Err(invalid("acls", ChangeError::TooManyAcls));
+            }
+            self.put(Change::AclsPut { vhost, acls });
         }
         Ok(())
     }
