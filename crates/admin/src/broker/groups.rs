@@ -175,7 +175,14 @@ impl BrokerHall {
                 metadata: "",
             });
         }
-        let refused = |fault: &GroupFault| group_problem(fault, group, session.vhost());
+        let refused = |fault: &GroupFault| match fault {
+            // Whoever commits makes a group that is not there; this one is of a kind that commits none.
+            GroupFault::NotFound => {
+                let what = format!("group {group:?} is of a kind that commits no offsets");
+                Problem::new(&codes::NOT_OFFERED, what)
+            }
+            fault => group_problem(fault, group, session.vhost()),
+        };
         let request = CommitOffsets {
             // Nobody in particular; the broker refuses it once there is a member.
             who: InGroup { group, generation: -1, ..InGroup::default() },
