@@ -27,6 +27,10 @@ pub(crate) const BATCH: u8 = 9;
 pub(crate) const OFFSETS: u8 = 10;
 /// Producer ids below may have been given out: `next`.
 pub(crate) const PRODUCER_IDS: u8 = 11;
+/// A change to a share group's place in a partition, as `groups::share::durable` has it.
+pub(crate) const SHARE: u8 = 15;
+/// The same, of records that were delivered or came back: nobody waits for it.
+pub(crate) const SHARE_TAKEN: u8 = 16;
 /// Offsets that a transaction will commit: `transactional id, as in OFFSETS`.
 pub(crate) const TXN_OFFSETS: u8 = 14;
 /// A partition was compacted: `queue, offset`, everything before it.

@@ -43,6 +43,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use groups::api::*;
 pub use groups::consumer_api::*;
 pub use groups::offsets_api::*;
+pub use groups::settings::{GroupConfig, GroupKey, GroupKeyKind};
+pub use groups::share_api::*;
 pub use house::resident_bytes;
 pub use latency::CommitWaits;
 pub use listings::groups::{GroupMember, GroupOffset, GroupStatus};

@@ -8,6 +8,7 @@ mod credentials;
 mod groups;
 mod look;
 mod publish;
+mod share;
 mod topics;
 mod transactions;
 
@@ -97,6 +98,7 @@ impl Session {
             exclusive_queues: Vec::new(),
             reply_addresses: Vec::new(),
             watches: Vec::new(),
+            shares: Vec::new(),
             info: connect,
             opened: now,
             channels: 0,

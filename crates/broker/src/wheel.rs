@@ -25,6 +25,8 @@ pub(crate) enum What {
     Idle,
     /// A waiting fetch gives up (consumer id).
     Wait(u64),
+    /// Locks of share groups in the partition may be over.
+    Locks,
     /// The queue is looked at: a stream's retention is due, or a read was put off.
     Look,
 }

@@ -1,9 +1,11 @@
 //! Configuration as clients see it: of topics, and what the broker's own means in Kafka's names.
 
 mod broker;
+mod group;
 mod topic;
 
 pub(crate) use broker::broker_settings;
+pub(crate) use group::group_settings;
 pub(crate) use topic::topic_settings;
 
 use std::borrow::Cow;
@@ -30,6 +32,8 @@ pub(crate) enum Source {
     Broker = 4,
     /// Nobody set it.
     Default = 5,
+    /// It was set for this group.
+    Group = 8,
 }
 
 impl Source {

@@ -254,6 +254,7 @@ fn kind_name(kind: GroupKind) -> &'static str {
     match kind {
         GroupKind::Classic => "classic",
         GroupKind::Consumer => "consumer",
+        GroupKind::Share => "share",
     }
 }
 

@@ -82,7 +82,7 @@ impl<'a> Fx<'a> {
 
     /// Writes a frame; all frames of one operation are in one group. Its position and length.
     pub(crate) fn frame(&mut self, kind: u8, body: impl FnOnce(&mut Vec<u8>)) -> (Position, u32) {
-        self.lingers &= matches!(kind, journal::SETTLE | journal::ATTEMPTS);
+        self.lingers &= matches!(kind, journal::SETTLE | journal::ATTEMPTS | journal::SHARE_TAKEN);
         let writer = self.writer.get_or_insert_with(|| self.log.writer());
         let at = writer.frame(kind, 0, body);
         let end = writer.end();

@@ -106,6 +106,8 @@ pub(crate) struct SessionState {
     pub(crate) reply_addresses: Vec<Box<str>>,
     /// Partitions of which it has asked to be told.
     pub(crate) watches: Vec<QueueId>,
+    /// Share sessions that it has opened: group and member.
+    pub(crate) shares: Vec<(Arc<str>, Arc<str>)>,
     pub(crate) info: crate::api::Connect,
     pub(crate) opened: Millis,
     pub(crate) channels: u32,
@@ -136,6 +138,8 @@ pub(crate) struct Core {
     pub(crate) producer_ids: partitions::producers::ProducerIds,
     pub(crate) coordinator: transactions::Coordinator,
     pub(crate) groups: Groups,
+    /// Share groups that wait for stored records of a partition, to write dead letters.
+    pub(crate) share_letters: FastMap<QueueId, Vec<crate::groups::Key>>,
     pub(crate) segments: SegmentUse,
     /// Bytes of records in memory, over all queues.
     pub(crate) resident: u64,
@@ -171,6 +175,7 @@ impl Core {
             producer_ids: partitions::producers::ProducerIds::default(),
             coordinator: transactions::Coordinator::default(),
             groups: Groups::default(),
+            share_letters: FastMap::default(),
             segments: SegmentUse::default(),
             resident: 0,
             alarms: Alarms::default(),
@@ -215,6 +220,7 @@ impl Core {
                 fx.timers.push(Entry { at: Millis(fx.now.0 + 1), queue: id, what: What::Look });
                 continue;
             }
+            self.bury_shared(fx, id);
             self.pump(fx, id);
             self.enforce_budget(fx, id);
             self.wake_watchers(fx, id);

@@ -8,7 +8,7 @@ use super::Core;
 use super::snapshot;
 use crate::journal::{
     self, APPEND, ATTEMPTS, Append, BATCH, CATALOG, COMPACTED, MARK, MOVED, OFFSETS, PRODUCER_IDS, Reader,
-    SETTLE, SPILL, TRIM, TXN, TXN_OFFSETS, read_pairs, read_ranges,
+    SETTLE, SHARE, SHARE_TAKEN, SPILL, TRIM, TXN, TXN_OFFSETS, read_pairs, read_ranges,
 };
 use crate::queue::encoding::Encoding;
 use crate::queue::extent::Extent;
@@ -32,6 +32,7 @@ impl Replay for Core {
             APPEND => self.replay_append(&frame),
             BATCH => self.replay_batches(&frame),
             OFFSETS => self.replay_group(frame.body),
+            SHARE | SHARE_TAKEN => self.replay_share(frame.body),
             PRODUCER_IDS => self.replay_producer_ids(frame.body),
             TXN => self.replay_transaction(frame.body),
             TXN_OFFSETS => self.replay_pending_offsets(frame.body),
@@ -71,6 +72,7 @@ impl Core {
         let mut r = Reader::new(body);
         match kind {
             snapshot::GROUP => return self.replay_group(body).map(Ok),
+            snapshot::SHARE => return self.replay_share(body).map(Ok),
             snapshot::PRODUCER_IDS => return self.replay_producer_ids(body).map(Ok),
             snapshot::TXN => return self.replay_transaction(body).map(Ok),
             snapshot::TXN_OFFSETS => return self.replay_pending_offsets(body).map(Ok),
@@ -265,6 +267,7 @@ impl Core {
     /// The journal has been read: counts what it came to, and starts from there.
     pub(crate) fn recovered(&mut self, now: Millis, in_order: bool) {
         self.groups.recovered(now);
+        self.shares_recovered(now);
         let mut delayed: hashbrown::HashMap<QueueId, u64> = hashbrown::HashMap::new();
         for entry in self.wheel.iter() {
             if let (What::Due(offset), Some(queue)) = (entry.what, self.queues.get(&entry.queue))

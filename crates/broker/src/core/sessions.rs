@@ -22,6 +22,7 @@ impl Core {
                 self.replies.remove(suffix);
             });
             self.unwatch(&state.outbox, &state.watches);
+            self.end_shares(fx, state.vhost, id, &state.shares);
         }
         self.stats.connections_closed += 1;
         self.stats.channels_closed += channels as u64;

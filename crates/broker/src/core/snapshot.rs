@@ -53,6 +53,8 @@ pub(crate) const PRODUCER_IDS: u8 = 13;
 
 /// A change to a consumer group, as in the journal.
 pub(crate) const GROUP: u8 = 20;
+/// A change to a share group's place in a partition, as in the journal.
+pub(crate) const SHARE: u8 = 18;
 
 /// A chunk is handed on when it has this many bytes.
 const CHUNK_BYTES: usize = 48 << 10;
@@ -110,6 +112,7 @@ impl Core {
             out.item(CATALOG, |o| o.extend_from_slice(&json));
         }
         self.durable_groups().for_each(|body| out.item(GROUP, |o| o.extend_from_slice(&body)));
+        self.durable_shares().for_each(|body| out.item(SHARE, |o| o.extend_from_slice(&body)));
         if self.producer_ids.reserved > 0 {
             out.item(PRODUCER_IDS, |o| put_varint(o, self.producer_ids.reserved));
         }

@@ -40,6 +40,7 @@ impl Core {
                 What::HeadTtl => self.expire_head(fx, id),
                 What::Idle => self.expire_queue(fx, id),
                 What::Wait(consumer) => self.fetch_timeout(fx, id, ConsumerId(consumer)),
+                What::Locks => self.expire_locks(fx, id),
                 What::Look => {
                     if let Some(queue) = self.queues.get_mut(&id).filter(|q| q.kind == Kind::Stream) {
                         queue.head_timer = Millis(0);

@@ -234,6 +234,8 @@ pub enum GroupKind {
     Classic,
     /// The broker.
     Consumer,
+    /// Nobody alone: members share records, not partitions.
+    Share,
 }
 
 /// A group in a list.

@@ -6,6 +6,7 @@ use anymq_types::{QueueId, VhostId};
 
 use super::api::GroupKind;
 use super::offsets_api::Committed;
+use super::settings::GroupConfig;
 use crate::journal::{Reader, put_varint};
 
 /// `count, (partition, offset, epoch, metadata)*`.
@@ -14,8 +15,10 @@ const COMMIT: u8 = 0;
 const FORGET: u8 = 1;
 /// Nothing: the group is gone.
 const DELETE: u8 = 2;
-/// `0` classic, `1` consumer.
+/// `0` classic, `1` consumer, `2` share.
 const KIND: u8 = 3;
+/// `count, (name, value)*`: all settings of the group.
+const CONFIG: u8 = 4;
 
 /// A change to a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,7 @@ pub(crate) enum Change {
     Forget(Vec<QueueId>),
     Delete,
     Kind(GroupKind),
+    Config(GroupConfig),
 }
 
 fn fold(value: i64) -> u64 {
@@ -34,12 +38,12 @@ fn unfold(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
-fn put_text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_varint(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
 }
 
-fn text<'a>(r: &mut Reader<'a>) -> Option<&'a str> {
+pub(crate) fn text<'a>(r: &mut Reader<'a>) -> Option<&'a str> {
     let len = usize::try_from(r.varint()?).ok()?;
     let (head, rest) = r.rest.split_at_checked(len)?;
     r.rest = rest;
@@ -86,7 +90,16 @@ impl Change {
                 out.push(match kind {
                     GroupKind::Classic => 0,
                     GroupKind::Consumer => 1,
+                    GroupKind::Share => 2,
                 });
+            }
+            Change::Config(config) => {
+                put_head(vhost, name, CONFIG, out);
+                put_varint(out, config.len() as u64);
+                for (name, value) in config {
+                    put_text(out, name);
+                    put_text(out, value);
+                }
             }
         }
     }
@@ -108,15 +121,20 @@ impl Change {
             KIND => Change::Kind(match byte(&mut r)? {
                 0 => GroupKind::Classic,
                 1 => GroupKind::Consumer,
+                2 => GroupKind::Share,
                 _ => return None,
             }),
+            CONFIG => {
+                let pairs = (0..r.varint()?).map(|_| Some((text(&mut r)?.into(), text(&mut r)?.into())));
+                Change::Config(pairs.collect::<Option<_>>()?)
+            }
             _ => return None,
         };
         r.rest.is_empty().then_some((vhost, name, change))
     }
 }
 
-fn byte(r: &mut Reader<'_>) -> Option<u8> {
+pub(crate) fn byte(r: &mut Reader<'_>) -> Option<u8> {
     let (&byte, rest) = r.rest.split_first()?;
     r.rest = rest;
     Some(byte)
@@ -145,6 +163,9 @@ mod tests {
             Change::Delete,
             Change::Kind(GroupKind::Consumer),
             Change::Kind(GroupKind::Classic),
+            Change::Kind(GroupKind::Share),
+            Change::Config(GroupConfig::new()),
+            Change::Config([("a.b".into(), "1".into()), ("c".into(), "".into())].into()),
         ];
         for change in changes {
             let mut out = Vec::new();
@@ -160,7 +181,7 @@ mod tests {
 
     #[test]
     fn counts_that_lie_and_kinds_of_the_future_do_not_parse() {
-        for tail in [&[COMMIT, 0xff, 0xff, 0xff, 0xff, 0x0f][..], &[KIND, 2], &[9], &[FORGET, 0x7f, 1]] {
+        for tail in [&[COMMIT, 0xff, 0xff, 0xff, 0xff, 0x0f][..], &[KIND, 3], &[9], &[FORGET, 0x7f, 1]] {
             let mut out = vec![1, 1, b'g'];
             out.extend_from_slice(tail);
             assert_eq!(Change::parse(&out), None);

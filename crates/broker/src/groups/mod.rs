@@ -16,6 +16,9 @@ pub(crate) mod embedded;
 mod migrate;
 pub(crate) mod offsets;
 pub mod offsets_api;
+pub mod settings;
+pub(crate) mod share;
+pub mod share_api;
 mod table;
 
 use std::net::IpAddr;
@@ -27,7 +30,8 @@ use self::api::{GroupAnswer, GroupFault, GroupKind, GroupResult, GroupState};
 use self::classic::{Classic, Limits};
 use self::consumer::{Consumer, Topics};
 use self::offsets::Offsets;
-pub(crate) use self::table::Groups;
+use self::share::Share;
+pub(crate) use self::table::{Groups, Key};
 
 /// Longest name of a group.
 pub const NAME_BYTES_MAX: usize = 32_767;
@@ -85,6 +89,7 @@ impl Out {
 pub(crate) enum Machine {
     Classic(Classic),
     Consumer(Consumer),
+    Share(Share),
 }
 
 /// One group.
@@ -112,6 +117,7 @@ impl Group {
         match &self.machine {
             Machine::Classic(classic) => classic.state(),
             Machine::Consumer(consumer) => consumer.state(),
+            Machine::Share(share) => share.state(),
         }
     }
 
@@ -119,6 +125,7 @@ impl Group {
         match &self.machine {
             Machine::Classic(_) => GroupKind::Classic,
             Machine::Consumer(_) => GroupKind::Consumer,
+            Machine::Share(_) => GroupKind::Share,
         }
     }
 
@@ -126,7 +133,23 @@ impl Group {
     pub(crate) fn consumer(&mut self) -> Option<&mut Consumer> {
         match &mut self.machine {
             Machine::Consumer(consumer) => Some(consumer),
-            Machine::Classic(_) => None,
+            Machine::Classic(_) | Machine::Share(_) => None,
+        }
+    }
+
+    /// The share group, if it is one.
+    pub(crate) fn share(&mut self) -> Option<&mut Share> {
+        match &mut self.machine {
+            Machine::Share(share) => Some(share),
+            Machine::Classic(_) | Machine::Consumer(_) => None,
+        }
+    }
+
+    /// The share group, if it is one, to look at.
+    pub(crate) fn as_share(&self) -> Option<&Share> {
+        match &self.machine {
+            Machine::Share(share) => Some(share),
+            Machine::Classic(_) | Machine::Consumer(_) => None,
         }
     }
 
@@ -136,6 +159,7 @@ impl Group {
             self.machine = match kind {
                 GroupKind::Classic => Machine::Classic(Classic::new()),
                 GroupKind::Consumer => Machine::Consumer(Consumer::new()),
+                GroupKind::Share => Machine::Share(Share::default()),
             };
         }
     }
@@ -143,11 +167,12 @@ impl Group {
     /// Whether members use a topic.
     ///
     /// # Errors
-    /// [`GroupFault::NotEmpty`] if nobody knows what they use.
+    /// [`GroupFault::NotEmpty`] if nobody knows what they use; [`GroupFault::NotFound`] if it is of a kind that commits no offsets.
     pub(crate) fn is_subscribed(&self, topic: &str) -> GroupResult<bool> {
         match &self.machine {
             Machine::Classic(classic) => classic.is_subscribed(topic),
             Machine::Consumer(consumer) => Ok(consumer.is_subscribed(topic)),
+            Machine::Share(_) => Err(GroupFault::NotFound),
         }
     }
 
@@ -170,6 +195,17 @@ impl Group {
             self.machine = Machine::Consumer(consumer);
         }
         Ok(())
+    }
+
+    /// Makes it a share group, if there was nothing but its name.
+    ///
+    /// # Errors
+    /// [`GroupFault::NotFound`] if it is another kind of group.
+    pub(crate) fn make_share(&mut self) -> GroupResult<&mut Share> {
+        if matches!(self.machine, Machine::Classic(_)) && self.is_unused() {
+            self.machine = Machine::Share(Share::default());
+        }
+        self.share().ok_or(GroupFault::NotFound)
     }
 
     /// A group without members takes up the classic protocol.
@@ -203,6 +239,7 @@ impl Group {
         let machine = match &self.machine {
             Machine::Classic(classic) => classic.is_unused(),
             Machine::Consumer(consumer) => consumer.is_empty(),
+            Machine::Share(share) => share.is_unused(),
         };
         machine && self.offsets.is_empty()
     }
@@ -211,6 +248,7 @@ impl Group {
         let machine = match &self.machine {
             Machine::Classic(classic) => classic.bytes(),
             Machine::Consumer(consumer) => consumer.bytes(),
+            Machine::Share(share) => share.bytes(),
         };
         machine + self.offsets.bytes()
     }
@@ -219,6 +257,7 @@ impl Group {
         match &self.machine {
             Machine::Classic(classic) => classic.next_due(),
             Machine::Consumer(consumer) => consumer.next_due(),
+            Machine::Share(share) => share.next_due(),
         }
     }
 
@@ -226,6 +265,7 @@ impl Group {
         match &mut self.machine {
             Machine::Classic(classic) => classic.tick(now, limits, out),
             Machine::Consumer(consumer) => consumer.tick(now),
+            Machine::Share(share) => share.tick(now),
         }
     }
 }

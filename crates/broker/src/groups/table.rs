@@ -7,6 +7,8 @@ use anymq_types::{Millis, QueueId, VhostId};
 
 use super::api::GroupKind;
 use super::offsets_api::Committed;
+use super::settings::GroupConfig;
+use super::share::Share;
 use super::{ENTRY_BYTES, Group, IDLE_MS, Out};
 use crate::routing::FastMap;
 
@@ -23,6 +25,10 @@ pub(crate) struct Groups {
     /// Groups that have an offset of a partition.
     readers: FastMap<QueueId, Vec<Key>>,
     topics_version: u64,
+    /// What was set for single groups, whether they exist or not.
+    configs: BTreeMap<Key, GroupConfig>,
+    /// Share sessions of all groups.
+    share_sessions: usize,
 }
 
 impl Groups {
@@ -73,9 +79,10 @@ impl Groups {
         change: impl FnOnce(&mut Group, &mut Out) -> T,
     ) -> Option<T> {
         let (key, group) = get_key_value_mut(self.by_name.get_mut(&vhost)?, name)?;
-        let before = weight(name, group);
+        let (before, sessions) = (weight(name, group), sessions(group));
         let value = change(group, out);
         self.bytes = self.bytes + weight(name, group) - before;
+        self.share_sessions = self.share_sessions + self::sessions(group) - sessions;
         let mut due = out.due.take();
         group.idle = if group.is_unused() { group.idle.or(Some(now)) } else { None };
         if let Some(since) = group.idle {
@@ -97,11 +104,11 @@ impl Groups {
     pub(crate) fn remove(&mut self, vhost: VhostId, name: &str) -> Option<Box<Group>> {
         let (key, group) = self.by_name.get_mut(&vhost)?.remove_entry(name)?;
         self.bytes -= weight(name, &group);
+        self.share_sessions -= sessions(&group);
         self.len -= 1;
-        group
-            .offsets
-            .iter()
-            .for_each(|(partition, _)| drop_reader(&mut self.readers, partition, vhost, name));
+        let shared = group.as_share().into_iter().flat_map(|share| share.partitions().map(|(id, _)| id));
+        let read = group.offsets.iter().map(|(partition, _)| partition).chain(shared);
+        read.for_each(|partition| drop_reader(&mut self.readers, partition, vhost, name));
         if let Some(timer) = group.timer {
             self.due.remove(&(timer, vhost, key));
         }
@@ -115,6 +122,9 @@ impl Groups {
             self.remove(vhost, name);
         });
         self.by_name.remove(&vhost);
+        let gone: Vec<Arc<str>> =
+            self.configs.keys().filter(|(of, _)| *of == vhost).map(|(_, name)| name.clone()).collect();
+        gone.iter().for_each(|name| self.set_config(vhost, name, GroupConfig::new()));
     }
 
     /// Commits an offset, in a group that is made if there is none.
@@ -155,6 +165,7 @@ impl Groups {
     pub(crate) fn partition_gone(&mut self, now: Millis, partition: QueueId) {
         for (vhost, name) in self.readers.remove(&partition).unwrap_or_default() {
             self.take_offset(vhost, &name, partition);
+            self.with_share(now, vhost, &name, |share| share.forget_partition(partition));
             // A group that has nothing left is looked at when it has been so for long enough.
             self.with(now, vhost, &name, &mut Out::default(), |_, _| ());
         }
@@ -167,6 +178,81 @@ impl Groups {
             let before = group.bytes();
             group.set_kind(kind);
             self.bytes = self.bytes + group.bytes() - before;
+        }
+    }
+
+    /// Runs `change` on a share group.
+    pub(crate) fn with_share<T>(
+        &mut self,
+        now: Millis,
+        vhost: VhostId,
+        name: &str,
+        change: impl FnOnce(&mut Share) -> T,
+    ) -> Option<T> {
+        self.with(now, vhost, name, &mut Out::default(), |group, _| group.share().map(change))?
+    }
+
+    /// Gives a share group a place in a partition.
+    pub(crate) fn put_place(
+        &mut self,
+        now: Millis,
+        vhost: VhostId,
+        name: &str,
+        partition: QueueId,
+        start: u64,
+    ) {
+        let fresh = self.with_share(now, vhost, name, |share| share.put_partition(partition, start));
+        if fresh == Some(true)
+            && let Some((key, _)) = self.by_name.get(&vhost).and_then(|groups| groups.get_key_value(name))
+        {
+            self.readers.entry(partition).or_default().push((vhost, key.clone()));
+        }
+    }
+
+    /// Forgets a share group's place in a partition.
+    pub(crate) fn remove_place(&mut self, now: Millis, vhost: VhostId, name: &str, partition: QueueId) {
+        if self.with_share(now, vhost, name, |share| share.forget_partition(partition)) == Some(true) {
+            drop_reader(&mut self.readers, partition, vhost, name);
+        }
+    }
+
+    /// The groups that have a place or an offset in a partition.
+    pub(crate) fn readers(&self, partition: QueueId) -> &[Key] {
+        self.readers.get(&partition).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many share sessions there are.
+    pub(crate) fn share_sessions(&self) -> usize {
+        self.share_sessions
+    }
+
+    /// What was set for a group.
+    pub(crate) fn config(&self, vhost: VhostId, name: &str) -> Option<&GroupConfig> {
+        // Most brokers have none.
+        if self.configs.is_empty() { None } else { self.configs.get(&(vhost, name.into())) }
+    }
+
+    /// Groups for which something was set.
+    pub(crate) fn configs(&self) -> impl Iterator<Item = (&Key, &GroupConfig)> {
+        self.configs.iter()
+    }
+
+    /// How many they are.
+    pub(crate) fn configs_len(&self) -> usize {
+        self.configs.len()
+    }
+
+    /// Sets a group's settings, all of them.
+    pub(crate) fn set_config(&mut self, vhost: VhostId, name: &str, config: GroupConfig) {
+        let weigh = |config: &GroupConfig| -> u64 {
+            let pairs = config.iter().map(|(name, value)| name.len() + value.len() + 64);
+            ENTRY_BYTES + pairs.sum::<usize>() as u64
+        };
+        let key = (vhost, Arc::from(name));
+        self.bytes -= self.configs.remove(&key).as_ref().map_or(0, weigh);
+        if !config.is_empty() {
+            self.bytes += weigh(&config);
+            self.configs.insert(key, config);
         }
     }
 
@@ -216,6 +302,10 @@ fn drop_reader(readers: &mut FastMap<QueueId, Vec<Key>>, partition: QueueId, vho
             readers.remove(&partition);
         }
     }
+}
+
+fn sessions(group: &Group) -> usize {
+    group.as_share().map_or(0, |share| share.sessions.len())
 }
 
 fn weight(name: &str, group: &Group) -> u64 {

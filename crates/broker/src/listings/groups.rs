@@ -59,6 +59,8 @@ pub struct GroupOffset {
     pub stable: u64,
     /// One past the last offset.
     pub end: u64,
+    /// Offsets after the next wanted that are done already, of a share group.
+    pub done: u64,
     /// When the first message was published that the group has not read. Exact if it is in memory, else it is at least that old.
     pub waiting_since: Option<Millis>,
 }
@@ -66,12 +68,12 @@ pub struct GroupOffset {
 impl GroupOffset {
     /// Offsets between what was committed and the end.
     pub fn lag(&self) -> u64 {
-        self.end.saturating_sub(self.committed)
+        self.end.saturating_sub(self.committed).saturating_sub(self.done)
     }
 
     /// The same up to the last stable offset: what a reader of committed messages can still get.
     pub fn stable_lag(&self) -> u64 {
-        self.stable.saturating_sub(self.committed)
+        self.stable.saturating_sub(self.committed).saturating_sub(self.done)
     }
 }
 

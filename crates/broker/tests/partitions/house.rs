@@ -23,6 +23,10 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn open(disk: &FaultDisk) -> House {
+        House::with(disk, anymq_broker::Config::default())
+    }
+
+    pub(crate) fn with(disk: &FaultDisk, config: anymq_broker::Config) -> House {
         let clock = Arc::new(ManualClock::new(Millis(NOW)));
         let log = anymq_log::Config {
             threads: false,
@@ -32,7 +36,7 @@ impl House {
             ..anymq_log::Config::default()
         };
         let broker = Broker::open(Options {
-            config: anymq_broker::Config::default(),
+            config,
             log,
             disk: Arc::new(disk.clone()),
             clock: clock.clone(),

@@ -5,4 +5,5 @@ mod house;
 mod keeping;
 mod looking;
 mod reading;
+mod shares;
 mod transactions;

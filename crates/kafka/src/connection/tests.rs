@@ -9,4 +9,5 @@ mod opening;
 mod records;
 mod renewal;
 mod sasl;
+mod shares;
 mod topics;

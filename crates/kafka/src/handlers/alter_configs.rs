@@ -7,7 +7,8 @@ use anymq_broker::{Error, ErrorKind};
 use anymq_catalog::topic_config::{self, ConfigError};
 use anymq_types::Position;
 
-use super::describe_configs::check_node;
+use super::alter_group_configs::alter_group;
+use super::describe_configs::{NO_DEFAULT_GROUP, check_node};
 use super::limits::ELEMENTS_MAX;
 use crate::configs::resource;
 use crate::errors::topic_error;
@@ -51,6 +52,12 @@ fn alter(
     let entries = || resource.configs.iter().map(|config| (config.name, config.value.is_none()));
     check_entries(entries())?;
     check_resource(cx, (resource.resource_type, resource.resource_name), || entries().map(|(name, _)| name))?;
+    if resource.resource_type == resource::GROUP {
+        return alter_group(cx, resource.resource_name, validate_only, commit, |_| {
+            let entries = resource.configs.iter();
+            Ok(entries.map(|config| (config.name.into(), config.value.unwrap_or_default().into())).collect())
+        });
+    }
     if resource.resource_type != resource::TOPIC {
         return Ok(());
     }
@@ -125,7 +132,7 @@ pub(super) fn check_entries<'a>(entries: impl Iterator<Item = (&'a str, bool)>) 
     }
 }
 
-/// Whether this can be configured at all: topics can; the rest is set in the configuration file.
+/// Whether this can be configured at all: topics and groups can; the rest is set in the configuration file.
 pub(super) fn check_resource<'a, I: Iterator<Item = &'a str>>(
     cx: &Cx<'_>,
     (kind, name): (i8, &str),
@@ -158,7 +165,8 @@ pub(super) fn check_resource<'a, I: Iterator<Item = &'a str>>(
             }
         }
         resource::CLIENT_METRICS => Err(invalid("Client metrics are not collected")),
-        resource::GROUP => Err(invalid("Groups have no settings of their own")),
+        resource::GROUP if name.is_empty() => Err(invalid(NO_DEFAULT_GROUP)),
+        resource::GROUP => Ok(()),
         other => Err(invalid(format!("Unknown resource type {other}"))),
     }
 }

@@ -2,8 +2,15 @@
 
 use super::operations;
 use crate::session::{Cx, Reply};
-use crate::wire::messages::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+use crate::wire::messages::api_versions::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use crate::wire::{ApiKey, ErrorCode, IntoResponse, Segments};
+
+/// What clients infer more from than from versions: each is on, at that level, for good.
+const FEATURES: &[(&str, i16)] = &[("group.version", 1), ("share.version", 1), ("transaction.version", 2)];
+/// First version that names features which may be off.
+const FEATURES_OFF_FROM: i16 = 4;
 
 pub(super) fn api_versions(cx: &mut Cx<'_>, request: ApiVersionsRequest<'_>) -> Reply {
     let (response, _) = answer(cx.version(), &request);
@@ -23,7 +30,28 @@ pub(crate) fn answer(version: i16, request: &ApiVersionsRequest<'_>) -> (ApiVers
             Some(ApiVersion { api_key: row.api.code(), min_version, max_version })
         })
         .collect();
-    (ApiVersionsResponse { api_keys, ..Default::default() }, true)
+    let supported = FEATURES.iter().map(|&(name, max_version)| {
+        let min_version = 0;
+        SupportedFeatureKey { name: name.into(), min_version, max_version }
+    });
+    let finalized = FEATURES.iter().map(|&(name, level)| FinalizedFeatureKey {
+        name: name.into(),
+        max_version_level: level,
+        min_version_level: level,
+    });
+    let response = ApiVersionsResponse {
+        api_keys,
+        // Before that, clients do not understand that a feature can be off.
+        supported_features: if version >= FEATURES_OFF_FROM {
+            supported.collect()
+        } else {
+            Default::default()
+        },
+        finalized_features_epoch: 0,
+        finalized_features: finalized.collect(),
+        ..Default::default()
+    };
+    (response, true)
 }
 
 /// The answer to a version of `ApiVersions` that is not known: in version 0, with the versions of it that are (KIP-511).

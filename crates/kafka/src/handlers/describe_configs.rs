@@ -1,12 +1,13 @@
-//! `DescribeConfigs`: the settings of topics, and the broker's.
+//! `DescribeConfigs`: the settings of topics and groups, and the broker's.
 
 use std::collections::BTreeSet;
 
 use anymq_broker::ErrorKind;
 use anymq_broker::acl::{Operation, ResourceKind};
 
+use super::alter_group_configs::group_says;
 use super::limits::ELEMENTS_MAX;
-use crate::configs::{Setting, broker_settings, resource, topic_settings, type_id};
+use crate::configs::{Setting, broker_settings, group_settings, resource, topic_settings, type_id};
 use crate::errors::topic_error;
 use crate::names;
 use crate::session::{Cx, Reply};
@@ -18,6 +19,9 @@ use crate::wire::{ErrorCode, Text};
 
 /// Most settings that one answer tells: those of 10 000 topics and more.
 const SETTINGS_MAX: usize = 400_000;
+
+/// Groups have their settings each for itself.
+pub(super) const NO_DEFAULT_GROUP: &str = "Default group resources are not allowed.";
 
 /// Why nothing is told: the code and the sentence, if there is more to say than the code does.
 type Refusal = (ErrorCode, Option<String>);
@@ -62,6 +66,7 @@ fn settings_of(
     let settings = match resource.resource_type {
         resource::TOPIC => of_topic(cx, resource.resource_name)?,
         resource::BROKER => of_broker(cx, resource.resource_name)?,
+        resource::GROUP => of_group(cx, resource.resource_name)?,
         resource::BROKER_LOGGER => {
             check_node(cx, resource.resource_name)?;
             // The log's levels are set in the configuration file, all together.
@@ -94,6 +99,17 @@ fn of_topic(cx: &Cx<'_>, name: &str) -> Result<Vec<Setting>, Refusal> {
         Err(error) if error.kind == ErrorKind::NotFound => Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None)),
         Err(error) => Err((topic_error(error.kind), Some(error.text))),
     }
+}
+
+fn of_group(cx: &Cx<'_>, name: &str) -> Result<Vec<Setting>, Refusal> {
+    if name.is_empty() {
+        return invalid(NO_DEFAULT_GROUP.into());
+    }
+    let set = cx.hall.group_config(name).map_err(|error| {
+        let (code, says) = group_says(error);
+        (code, Some(says))
+    })?;
+    Ok(group_settings(cx.hall.group_keys(), &set))
 }
 
 fn of_broker(cx: &Cx<'_>, name: &str) -> Result<Vec<Setting>, Refusal> {

@@ -1,4 +1,4 @@
-//! `IncrementalAlterConfigs`: some settings of a topic; the others stay.
+//! `IncrementalAlterConfigs`: some settings of a topic or group; the others stay.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use anymq_types::Position;
 use super::alter_configs::{
     Config, Refusal, check_entries, check_resource, hall_says, invalid, named_twice, refused, respond,
 };
+use super::alter_group_configs::alter_group;
 use super::limits::ELEMENTS_MAX;
 use crate::configs::resource;
 use crate::names;
@@ -59,6 +60,9 @@ fn alter(
         return Err(invalid(format!("Unknown operations type {}", odd.config_operation)));
     }
     check_resource(cx, (resource.resource_type, name), || entries().map(|c| c.name))?;
+    if resource.resource_type == resource::GROUP {
+        return alter_group(cx, name, validate_only, commit, |now| altered_group(now, entries()));
+    }
     if resource.resource_type != resource::TOPIC {
         return Ok(());
     }
@@ -87,6 +91,27 @@ fn altered<'a>(
         apply(&mut config, &entry)?;
     }
     topic_config::validate(&config).map_err(refused)?;
+    Ok(config)
+}
+
+/// A group's settings after all that is done to them.
+fn altered_group<'a>(
+    now: &Config,
+    entries: impl Iterator<Item = IncrementalConfig<'a>>,
+) -> Result<Config, Refusal> {
+    let mut config = now.clone();
+    for entry in entries {
+        match entry.config_operation {
+            SET => {
+                config.insert(entry.name.into(), entry.value.unwrap_or_default().into());
+            }
+            DELETE => {
+                config.remove(entry.name);
+            }
+            // None of them is a list.
+            operation => return Err(not_a_list(entry.name, operation)),
+        }
+    }
     Ok(config)
 }
 

@@ -27,6 +27,7 @@ pub(super) fn list_config_resources(cx: &mut Cx<'_>, request: ListConfigResource
         list(resource::TOPIC, cx.hall.topic_names().iter().map(|name| name.to_string()).collect());
         list(resource::BROKER, nodes.clone());
         list(resource::BROKER_LOGGER, nodes);
+        list(resource::GROUP, cx.hall.configured_groups().iter().map(|name| name.to_string()).collect());
     }
     cx.reply(&ListConfigResourcesResponse { config_resources: config_resources.into(), ..Default::default() })
 }

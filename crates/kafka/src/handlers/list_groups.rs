@@ -31,5 +31,6 @@ fn kind(kind: GroupKind) -> &'static str {
     match kind {
         GroupKind::Classic => "classic",
         GroupKind::Consumer => "consumer",
+        GroupKind::Share => "share",
     }
 }

@@ -35,8 +35,10 @@ use crate::wire::{ApiKey, Request};
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod alter_configs;
+mod alter_group_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
+mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
 pub(crate) mod api_versions;
 mod consumer_group_describe;
@@ -48,6 +50,7 @@ mod delegation_tokens;
 mod delete_acls;
 mod delete_groups;
 mod delete_records;
+mod delete_share_group_offsets;
 mod delete_topics;
 mod describe_acls;
 mod describe_cluster;
@@ -56,6 +59,7 @@ mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
+mod describe_share_group_offsets;
 mod describe_topic_partitions;
 mod describe_transactions;
 mod describe_user_scram_credentials;
@@ -84,6 +88,11 @@ mod offset_for_leader_epoch;
 mod produce;
 pub(crate) mod sasl_authenticate;
 pub(crate) mod sasl_handshake;
+mod share;
+mod share_acknowledge;
+mod share_fetch;
+mod share_group_describe;
+mod share_group_heartbeat;
 mod sync_group;
 mod txn_offset_commit;
 mod update_features;
@@ -163,7 +172,7 @@ const NOT_YET: Status = Hidden("not yet");
 
 const ONE_NODE: &str = "there is one node, which leads every partition";
 const NO_TOKENS: &str = "61: there are no delegation tokens";
-const TOPICS_ONLY: &str = "topics; everything else is set in the configuration file";
+const TOPICS_ONLY: &str = "topics and groups; everything else is set in the configuration file";
 
 operations! {
     Produce => produce::produce, Partial("versions 0 to 2 are offered and refused, as by Kafka: clients conclude from them which compression they may use");
@@ -193,7 +202,7 @@ operations! {
     DescribeAcls => describe_acls::describe_acls, Full;
     CreateAcls => create_acls::create_acls, Full;
     DeleteAcls => delete_acls::delete_acls, Full;
-    DescribeConfigs => describe_configs::describe_configs, Partial("topics and the broker; groups have no settings of their own");
+    DescribeConfigs => describe_configs::describe_configs, Partial("topics, groups and the broker; groups of stream processors have no settings");
     AlterConfigs => alter_configs::alter_configs, Partial(TOPICS_ONLY);
     AlterReplicaLogDirs => alter_replica_log_dirs::alter_replica_log_dirs, Refused("57: there is one log directory");
     DescribeLogDirs => describe_log_dirs::describe_log_dirs, Full;
@@ -223,15 +232,15 @@ operations! {
     ConsumerGroupDescribe => consumer_group_describe::consumer_group_describe, Full;
     ListConfigResources => list_config_resources::list_config_resources, Full;
     DescribeTopicPartitions => describe_topic_partitions::describe_topic_partitions, Full;
-    ShareGroupHeartbeat, NOT_YET;
-    ShareGroupDescribe, NOT_YET;
-    ShareFetch, NOT_YET;
-    ShareAcknowledge, NOT_YET;
+    ShareGroupHeartbeat => share_group_heartbeat::share_group_heartbeat, Full;
+    ShareGroupDescribe => share_group_describe::share_group_describe, Full;
+    ShareFetch => share_fetch::share_fetch, Partial("answers as soon as there is a record, whatever the least number of bytes");
+    ShareAcknowledge => share_acknowledge::share_acknowledge, Full;
     StreamsGroupHeartbeat, Hidden("stream processors use classic groups");
     StreamsGroupDescribe, Hidden("stream processors use classic groups");
-    DescribeShareGroupOffsets, NOT_YET;
-    AlterShareGroupOffsets, NOT_YET;
-    DeleteShareGroupOffsets, NOT_YET;
+    DescribeShareGroupOffsets => describe_share_group_offsets::describe_share_group_offsets, Full;
+    AlterShareGroupOffsets => alter_share_group_offsets::alter_share_group_offsets, Full;
+    DeleteShareGroupOffsets => delete_share_group_offsets::delete_share_group_offsets, Full;
 }
 
 /// Every operation, in the order of the keys.

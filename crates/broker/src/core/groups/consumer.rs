@@ -17,7 +17,7 @@ use crate::journal::OFFSETS;
 use crate::topics::TopicId;
 
 /// Topics as a session sees them.
-struct Seen<'c> {
+pub(super) struct Seen<'c> {
     core: &'c Core,
     version: u64,
     session: Option<ConnectionId>,
@@ -68,10 +68,9 @@ impl Core {
             self.groups.ensure(caller.vhost, request.group);
         }
         let fresh = self.new_member_id("consumer");
-        let config = &self.config.groups;
-        let (members_max, session_ms) =
-            (config.members_max as usize, config.consumer_session_timeout_ms.into());
-        let interval_ms = config.consumer_heartbeat_interval_ms.try_into().unwrap_or(i32::MAX);
+        let members_max = self.config.groups.members_max as usize;
+        let settings = self.group_settings(caller.vhost, request.group);
+        let (session_ms, interval_ms) = (settings.consumer_session_ms, settings.consumer_heartbeat_ms);
         let (now, peer) = (fx.now, caller.peer);
         let mut out = Out::default();
         let at = At { session: Some(session), vhost: caller.vhost, name: request.group };
@@ -124,7 +123,7 @@ impl Core {
         let caller = self.group_user_to(session, name, Operation::Describe)?;
         let described = match self.groups.get(caller.vhost, name).map(|group| &group.machine) {
             Some(Machine::Consumer(consumer)) => consumer.describe(),
-            Some(Machine::Classic(_)) | None => return Err(GroupFault::NotFound),
+            Some(Machine::Classic(_) | Machine::Share(_)) | None => return Err(GroupFault::NotFound),
         };
         let shares = described.members.iter().flat_map(|m| m.assigned.iter().chain(&m.target));
         let named = |&(id, _): &(TopicId, Vec<i32>)| {

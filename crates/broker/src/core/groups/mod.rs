@@ -1,7 +1,9 @@
 //! Consumer groups: rights and limits before the machines of `groups`, answers and deadlines behind them.
 
+mod configs;
 mod consumer;
 mod offsets;
+mod share;
 pub(crate) use offsets::Checked;
 mod status;
 mod topics;
@@ -114,6 +116,12 @@ impl Core {
                 Machine::Consumer(consumer) => {
                     consumer.join_classic(now, join, topics, limits.members_max, fresh, out);
                 }
+                Machine::Share(_) => {
+                    let member: Arc<str> = request.member.into();
+                    let fault = Some(GroupFault::InconsistentProtocol);
+                    let joined = Joined { fault, member, generation: -1, ..Joined::default() };
+                    out.answer(own, GroupAnswer::Joined(joined));
+                }
             }
         });
         match self.answer_groups(fx, out, Some(own))? {
@@ -180,6 +188,9 @@ impl Core {
                 let synced = consumer.sync_classic(now, request, out);
                 out.answer(own, GroupAnswer::Synced(synced));
             }
+            Machine::Share(_) => {
+                out.answer(own, GroupAnswer::Synced(Err(GroupFault::UnknownMember)));
+            }
         });
         if found.is_none() {
             return Some(Err(GroupFault::UnknownMember));
@@ -206,6 +217,7 @@ impl Core {
                         classic.heartbeat(fx.now, who.member, who.instance, who.generation, out)
                     }
                     Machine::Consumer(consumer) => consumer.heartbeat_classic(fx.now, who, out),
+                    Machine::Share(_) => Err(GroupFault::UnknownMember),
                 }
             });
         self.answer_groups(fx, out, None);
@@ -226,6 +238,7 @@ impl Core {
             match &mut group.machine {
                 Machine::Classic(classic) => classic.leave(now, leaving, out),
                 Machine::Consumer(consumer) => consumer.leave_classic(leaving),
+                Machine::Share(_) => vec![Err(GroupFault::UnknownMember); leaving.len()],
             }
         });
         self.answer_groups(fx, out, None);
@@ -243,6 +256,7 @@ impl Core {
                 let protocol_type = match &group.machine {
                     Machine::Classic(classic) => classic.protocol_type().cloned().unwrap_or_default(),
                     Machine::Consumer(_) => CONSUMER.into(),
+                    Machine::Share(_) => SHARE.into(),
                 };
                 GroupListed { name: name.clone(), protocol_type, state: group.state(), kind: group.kind() }
             })
@@ -262,7 +276,7 @@ impl Core {
         let group = self.groups.get(caller.vhost, name).ok_or(GroupFault::NotFound)?;
         match &group.machine {
             Machine::Classic(classic) => Ok(classic.describe()),
-            Machine::Consumer(_) => Err(GroupFault::NotFound),
+            Machine::Consumer(_) | Machine::Share(_) => Err(GroupFault::NotFound),
         }
     }
 
@@ -289,6 +303,8 @@ fn at<'a>(session: ConnectionId, caller: Caller, name: &'a str) -> At<'a> {
     At { session: Some(session), vhost: caller.vhost, name }
 }
 
+/// Type of the protocol of share groups.
+const SHARE: &str = "share";
 /// Protocols that one member may know.
 const PROTOCOLS_MAX: usize = 64;
 /// What is kept of a client's name in its member id.

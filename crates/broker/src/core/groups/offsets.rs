@@ -74,7 +74,8 @@ impl Core {
         let caller = self.group_user(session, who.group)?;
         let nobody = who.generation < 0 && who.member.is_empty() && who.instance.is_none();
         // A transaction's producer need not say who consumes.
-        if !(request.in_transaction && nobody) {
+        let shares = self.groups.get(caller.vhost, who.group).is_some_and(|group| group.as_share().is_some());
+        if shares || !(request.in_transaction && nobody) {
             self.check_commit(fx, caller, request)?;
         }
         if !self.groups_have_room(caller.vhost, who.group) {
@@ -111,6 +112,7 @@ impl Core {
                 Machine::Consumer(consumer) => {
                     consumer.check_commit(who.member, who.generation, request.knows_epochs)
                 }
+                Machine::Share(_) => Err(GroupFault::NotFound),
             }
         });
         self.answer_groups(fx, out, None);
@@ -139,7 +141,7 @@ impl Core {
     }
 
     /// A topic that a session may read.
-    fn usable_topic(
+    pub(super) fn usable_topic(
         &self,
         session: ConnectionId,
         vhost: VhostId,
@@ -305,6 +307,7 @@ impl Core {
                 self.groups.remove(vhost, name);
             }
             Change::Kind(kind) => self.groups.set_kind(vhost, name, kind),
+            Change::Config(config) => self.groups.set_config(vhost, name, config),
         }
     }
 
@@ -320,31 +323,38 @@ impl Core {
 
     /// What of groups outlives a restart, as bodies that [`Core::replay_group`] reads.
     pub(crate) fn durable_groups(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
-        self.groups.iter().filter(|(_, _, group)| group.lasts()).flat_map(|(vhost, name, group)| {
-            let mut items = Vec::new();
-            if group.kind() != GroupKind::Classic {
-                let mut item = Vec::new();
-                Change::Kind(group.kind()).write(vhost, name, &mut item);
-                items.push(item);
-            }
-            let lasting =
-                group.offsets.iter().filter(|(id, _)| self.queues.get(id).is_some_and(|q| q.durable));
-            let lasting: Vec<_> = lasting.collect();
-            let mut rest = &lasting[..];
-            while !rest.is_empty() {
-                let mut bytes = 0;
-                let fits = rest.iter().take_while(|(_, committed)| {
-                    let before = bytes;
-                    bytes += committed.metadata.len() + 24;
-                    before < ITEM_BYTES
-                });
-                let (part, others) = rest.split_at(fits.count());
-                let mut item = Vec::new();
-                durable::write_commit(vhost, name, part.iter().copied(), &mut item);
-                items.push(item);
-                rest = others;
-            }
-            items
-        })
+        let configs = self.groups.configs().map(|((vhost, name), config)| {
+            let mut item = Vec::new();
+            Change::Config(config.clone()).write(*vhost, name, &mut item);
+            item
+        });
+        let groups =
+            self.groups.iter().filter(|(_, _, group)| group.lasts()).flat_map(|(vhost, name, group)| {
+                let mut items = Vec::new();
+                if group.kind() != GroupKind::Classic {
+                    let mut item = Vec::new();
+                    Change::Kind(group.kind()).write(vhost, name, &mut item);
+                    items.push(item);
+                }
+                let lasting =
+                    group.offsets.iter().filter(|(id, _)| self.queues.get(id).is_some_and(|q| q.durable));
+                let lasting: Vec<_> = lasting.collect();
+                let mut rest = &lasting[..];
+                while !rest.is_empty() {
+                    let mut bytes = 0;
+                    let fits = rest.iter().take_while(|(_, committed)| {
+                        let before = bytes;
+                        bytes += committed.metadata.len() + 24;
+                        before < ITEM_BYTES
+                    });
+                    let (part, others) = rest.split_at(fits.count());
+                    let mut item = Vec::new();
+                    durable::write_commit(vhost, name, part.iter().copied(), &mut item);
+                    items.push(item);
+                    rest = others;
+                }
+                items
+            });
+        configs.chain(groups)
     }
 }

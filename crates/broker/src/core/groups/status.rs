@@ -9,9 +9,14 @@ use crate::groups::api::ClassicDescribed;
 use crate::groups::consumer_api::{ConsumerDescribed, TopicPartitions};
 use crate::groups::embedded::{CONSUMER, parse_assignment};
 use crate::groups::offsets_api::TopicRef;
+use crate::groups::share_api::ShareDescribed;
 use crate::groups::{Group, Machine};
 use crate::listings::groups::{GroupMember, GroupOffset, GroupStatus};
 use crate::queue::age::Published;
+
+/// Type of the protocol of share groups, and who assigns in them.
+const SHARE: &str = "share";
+const SIMPLE: &str = "simple";
 
 /// A partition that a group has committed an offset of, and what says since when the next message waits.
 type Behind = (GroupOffset, Option<Published>);
@@ -48,6 +53,10 @@ impl Core {
                 let members = self.consumer_members(vhost.id, &described);
                 (CONSUMER.into(), described.assignor.into(), members)
             }
+            Machine::Share(share) => {
+                let members = self.share_members(vhost.id, &share.describe());
+                (SHARE.into(), SIMPLE.into(), members)
+            }
         };
         let status = GroupStatus {
             vhost: vhost.name.clone(),
@@ -66,6 +75,17 @@ impl Core {
         let member = |member: &crate::ConsumerMember| GroupMember {
             id: member.id.clone(),
             instance: member.instance.clone(),
+            client_id: member.client_id.clone(),
+            host: member.host,
+            assigned: self.named(vhost, &member.assigned),
+        };
+        described.members.iter().map(member).collect()
+    }
+
+    fn share_members(&self, vhost: VhostId, described: &ShareDescribed) -> Vec<GroupMember> {
+        let member = |member: &crate::ShareMember| GroupMember {
+            id: member.id.clone(),
+            instance: None,
             client_id: member.client_id.clone(),
             host: member.host,
             assigned: self.named(vhost, &member.assigned),
@@ -98,11 +118,24 @@ impl Core {
                     first: edges.first,
                     stable: edges.stable,
                     end: edges.end,
+                    done: 0,
                     waiting_since: None,
                 };
                 Some((offset, unread))
             }));
         }
+        let places = group.as_share().into_iter().flat_map(|share| share.partitions());
+        offsets.extend(places.filter_map(|(id, place)| {
+            let (topic, partition) = self.partition_name(id)?;
+            let edges = self.edges(id, committed)?;
+            let next = place.start().max(edges.first);
+            let done = edges.end.saturating_sub(next).saturating_sub(place.lag(edges.end));
+            let unread = (next < edges.end).then(|| self.queues.get(&id)?.published(next)).flatten();
+            let (first, stable, end) = (edges.first, edges.stable, edges.end);
+            let offset =
+                GroupOffset { topic, partition, committed: next, first, stable, end, done, waiting_since: None };
+            Some((offset, unread))
+        }));
         offsets
     }
 }

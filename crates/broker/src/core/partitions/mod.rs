@@ -13,7 +13,7 @@ mod read;
 mod retention;
 pub(crate) use read::runs_in;
 mod topics;
-pub(crate) use topics::{queue_of, topic_id};
+pub(crate) use topics::{name_fault, put_topic, queue_of, topic_id};
 mod write;
 
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Core {
     }
 
     /// Whether a session may do `operation` to the topic of a partition.
-    fn may_use(
+    pub(crate) fn may_use(
         &self,
         session: ConnectionId,
         id: QueueId,
@@ -81,7 +81,7 @@ impl Core {
     }
 
     /// The high watermark of a partition.
-    fn high_watermark(&mut self, id: QueueId, committed: Position) -> u64 {
+    pub(crate) fn high_watermark(&mut self, id: QueueId, committed: Position) -> u64 {
         let high = self.queues.get(&id).map_or(0, |queue| queue.synced_end(committed));
         let partition = self.partition(id);
         partition.high = partition.high.max(high);
@@ -89,7 +89,7 @@ impl Core {
     }
 
     /// Has a session woken when something more is committed to a partition.
-    fn watch(&mut self, session: ConnectionId, id: QueueId) {
+    pub(crate) fn watch(&mut self, session: ConnectionId, id: QueueId) {
         let Some(outbox) = self.sessions.get(&session).map(|s| s.outbox.clone()) else { return };
         let watchers = &mut self.partition(id).watchers;
         if !watchers.iter().any(|w| Arc::ptr_eq(w, &outbox)) {

@@ -251,7 +251,7 @@ impl Queue {
     }
 
     /// The first chunk from an offset on of which `wanted` says so.
-    fn chunk_where(&self, from: u64, limit: u64, wanted: impl Fn(&Extent) -> bool) -> OffsetFound {
+    pub(crate) fn chunk_where(&self, from: u64, limit: u64, wanted: impl Fn(&Extent) -> bool) -> OffsetFound {
         let mut number = self.stream.number_of(from);
         while let Some(extent) = self.stream.extent(number).filter(|e| e.base < limit) {
             if wanted(extent) && !self.is_gone(extent) {

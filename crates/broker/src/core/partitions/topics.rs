@@ -251,7 +251,7 @@ impl Core {
 }
 
 /// The changes that make a topic, or its partitions from `from` on.
-fn put_topic(topic: &Topic, from: u32) -> Vec<Change> {
+pub(crate) fn put_topic(topic: &Topic, from: u32) -> Vec<Change> {
     let count = topic.partitions.len() as u32;
     let queue = |number: u32| QueueDef {
         id: topic.partitions[number as usize],

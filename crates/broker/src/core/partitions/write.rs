@@ -4,7 +4,7 @@ use anymq_auth::acl::Operation;
 use anymq_batch::BatchHeader;
 use anymq_log::Frame;
 use anymq_types::{ConnectionId, QueueId};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::super::Core;
 use super::super::fx::Fx;
@@ -38,13 +38,13 @@ impl Core {
         session: ConnectionId,
         write: Write,
     ) -> Result<Wrote, WriteFault> {
-        let Write { partition: id, header, mut batch } = write;
+        let Write { partition: id, header, batch } = write;
         self.may_use(session, id, Operation::Write).map_err(|refused| match refused {
             Refused::NoPartition => WriteFault::NoPartition,
             Refused::Forbidden => WriteFault::Forbidden,
         })?;
         let queue = self.queues.get(&id).ok_or(WriteFault::NoPartition)?;
-        let (kind, base, start) = (queue.kind, queue.stream.next, queue.log_start());
+        let (base, start) = (queue.stream.next, queue.log_start());
         if header.has_producer() {
             let known = self.partition(id).producers.check(&header).map_err(WriteFault::Sequence)?;
             if let Some(base) = known {
@@ -56,19 +56,30 @@ impl Core {
         } else if header.has_producer() && self.partition(id).transactions.is_open(header.producer_id) {
             return Err(WriteFault::Transaction(TxnFault::State(TxnState::Ongoing)));
         }
-        let count = if kind == Kind::Stream {
-            anymq_batch::set_base_offset(&mut batch, base.cast_signed());
-            anymq_batch::set_leader_epoch(&mut batch, LEADER_EPOCH);
-            self.store_batch(fx, id, &header, batch.freeze())
-        } else {
-            self.write_messages(fx, id, &batch)?
-        };
+        let count = self.store_unchecked(fx, id, &header, batch).ok_or(WriteFault::Unreadable)?;
         self.stats.published(u64::from(count), true);
         self.stats.confirmed += u64::from(count);
         if let Some(session) = self.sessions.get_mut(&session) {
             session.published += u64::from(count);
         }
         Ok(Wrote { base, start, duplicate: false })
+    }
+
+    /// Stores a batch, as it is or message by message; how many offsets it takes. [`None`] if it cannot be read.
+    pub(crate) fn store_unchecked(
+        &mut self,
+        fx: &mut Fx<'_>,
+        id: QueueId,
+        header: &BatchHeader,
+        mut batch: BytesMut,
+    ) -> Option<u32> {
+        let queue = self.queues.get(&id)?;
+        if queue.kind != Kind::Stream {
+            return self.write_messages(fx, id, &batch).ok();
+        }
+        anymq_batch::set_base_offset(&mut batch, queue.stream.next.cast_signed());
+        anymq_batch::set_leader_epoch(&mut batch, LEADER_EPOCH);
+        Some(self.store_batch(fx, id, header, batch.freeze()))
     }
 
     /// Appends a batch whose offset is set; how many offsets it takes.
