@@ -3,7 +3,7 @@
 #
 #   tests/interop/run.sh target/release/anymq [PART…]      parts: probes node celery crash kafka (all)
 #
-# Installs the clients from PyPI and npm beside the tests, once. Longer runs, as for a release:
+# Installs the clients from PyPI, npm and Maven beside the tests, once. Longer runs, as for a release:
 #   CRASH_ROUNDS=200 CELERY_TASKS=10000 A12_ROUNDS=1000 tests/interop/run.sh target/release/anymq
 # Against a server that runs already (tests that kill the broker are skipped):
 #   AMQP_URL=amqp://HOST:PORT RABBITMQ_MANAGEMENT=http://guest:guest@HOST:PORT RABBITMQ_METRICS=http://HOST:PORT tests/interop/run.sh - [PART…]
@@ -40,8 +40,14 @@ install_kafka() {
     python3 -m venv "$here/.venv" && "$here/.venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" \
       && cp "$here/requirements.txt" "$here/.venv/installed.txt"
   } || return
+  install_kafka_jars "$here/java" || echo "Kafka's jars cannot be installed: its own client and tools are not tested"
   cmp -s "$here/package-lock.json" "$here/node_modules/installed.json" && return
   (cd "$here" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) && cp "$here/package-lock.json" "$here/node_modules/installed.json"
+}
+install_kafka_jars() {
+  cmp -s "$1/pom.xml" "$1/lib/installed.xml" && return
+  command -v java > /dev/null && command -v mvn > /dev/null || return
+  (cd "$1" && mvn --quiet --batch-mode dependency:copy-dependencies -DoutputDirectory=lib) && cp "$1/pom.xml" "$1/lib/installed.xml"
 }
 pytest() { (cd "$here/python" && "$python" -m pytest -p no:cacheprovider "$@"); }
 part() { # NAME COMMAND…

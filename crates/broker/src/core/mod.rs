@@ -106,8 +106,8 @@ pub(crate) struct SessionState {
     pub(crate) reply_addresses: Vec<Box<str>>,
     /// Partitions of which it has asked to be told.
     pub(crate) watches: Vec<QueueId>,
-    /// Share sessions that it has opened: group and member.
-    pub(crate) shares: Vec<(Arc<str>, Arc<str>)>,
+    /// Share sessions that it has opened: group, member and node.
+    pub(crate) shares: Vec<(Arc<str>, Arc<str>, i32)>,
     pub(crate) info: crate::api::Connect,
     pub(crate) opened: Millis,
     pub(crate) channels: u32,

@@ -67,109 +67,115 @@ const READ_UNCOMMITTED: &str = "read_uncommitted";
 
 /// Every setting of groups, by name.
 pub fn group_keys(config: &Config) -> Vec<GroupKey> {
-    let number = |name, default: u32, from, to, bounds, doc| GroupKey {
-        name,
-        kind: GroupKeyKind::Int,
-        default: default.to_string(),
-        doc,
-        bounds: Bounds::Number(from, to, bounds),
+    let mut keys = numbers(config);
+    keys.extend(texts());
+    keys.sort_by_key(|key| key.name);
+    keys
+}
+
+fn numbers(c: &Config) -> Vec<GroupKey> {
+    let beat = |name, default: u32, called, doc| {
+        number(name, default, (c.heartbeat_interval_min_ms, c.heartbeat_interval_max_ms, called), doc)
     };
-    let text = |name, default: &str, bounds, doc| GroupKey {
-        name,
-        kind: GroupKeyKind::Text,
-        default: default.into(),
-        doc,
-        bounds,
+    let session = |name, default: u32, called, doc| {
+        number(name, default, (c.member_timeout_min_ms, c.member_timeout_max_ms, called), doc)
     };
-    let c = config;
-    let (beat_min, beat_max) = (c.heartbeat_interval_min_ms, c.heartbeat_interval_max_ms);
-    let (session_min, session_max) = (c.member_timeout_min_ms, c.member_timeout_max_ms);
-    let (lock_min, lock_max) = (c.share_record_lock_min_ms, c.share_record_lock_max_ms);
-    let mut keys = vec![
-        number(
+    vec![
+        beat(
             CONSUMER_HEARTBEAT,
             c.consumer_heartbeat_interval_ms,
-            beat_min,
-            beat_max,
             "group.consumer.{}.heartbeat.interval.ms",
             "How often members of a consumer group send a heartbeat.",
         ),
-        number(
+        session(
             CONSUMER_SESSION,
             c.consumer_session_timeout_ms,
-            session_min,
-            session_max,
             "group.consumer.{}.session.timeout.ms",
             "Without a heartbeat for so long a member of a consumer group is out.",
         ),
-        number(
+        beat(
             SHARE_HEARTBEAT,
             c.share_heartbeat_interval_ms,
-            beat_min,
-            beat_max,
             "group.share.{}.heartbeat.interval.ms",
             "How often members of a share group send a heartbeat.",
         ),
-        number(
+        session(
             SHARE_SESSION,
             c.share_session_timeout_ms,
-            session_min,
-            session_max,
             "group.share.{}.session.timeout.ms",
             "Without a heartbeat for so long a member of a share group is out.",
         ),
         number(
             LOCK,
             c.share_record_lock_duration_ms,
-            lock_min,
-            lock_max,
-            "group.share.{}.record.lock.duration.ms",
+            (
+                c.share_record_lock_min_ms,
+                c.share_record_lock_max_ms,
+                "group.share.{}.record.lock.duration.ms",
+            ),
             "Records that are not acknowledged for so long are delivered again.",
         ),
         number(
             ATTEMPTS,
             c.share_delivery_count_limit.into(),
-            2,
-            10,
-            "",
+            (2, 10, ""),
             "A record is delivered so often, then it is given up.",
         ),
         number(
             LOCKS,
             c.share_partition_max_record_locks,
-            100,
-            10_000,
-            "",
+            (100, 10_000, ""),
             "Most records of a partition that are delivered and not acknowledged.",
         ),
-        text(
+    ]
+}
+
+/// A number between two, and what the broker calls these bounds.
+fn number(
+    name: &'static str,
+    default: u32,
+    (from, to, called): (u32, u32, &'static str),
+    doc: &'static str,
+) -> GroupKey {
+    let bounds = Bounds::Number(from, to, called);
+    GroupKey { name, kind: GroupKeyKind::Int, default: default.to_string(), doc, bounds }
+}
+
+fn texts() -> [GroupKey; 4] {
+    let key = |name, kind, default: &str, bounds, doc| {
+        let default = default.into();
+        GroupKey { name, kind, default, doc, bounds }
+    };
+    [
+        key(
             RESET,
+            GroupKeyKind::Text,
             "latest",
             Bounds::Reset,
             "Where a share group begins in a partition: latest, earliest or by_duration:PnDTnHnMn.nS.",
         ),
-        text(
+        key(
             ISOLATION,
+            GroupKeyKind::Text,
             READ_UNCOMMITTED,
             Bounds::OneOf(&[READ_COMMITTED, READ_UNCOMMITTED]),
             "Whether records of transactions that are open or were aborted are delivered.",
         ),
-        text(
+        key(
             DEAD_TOPIC,
+            GroupKeyKind::Text,
             "",
             Bounds::None,
             "Topic for records that a share group has given up. Empty: they are not kept.",
         ),
-        text(
+        key(
             DEAD_COPY,
+            GroupKeyKind::Bool,
             "false",
             Bounds::OneOf(&["true", "false"]),
             "Whether such a record is copied there, or only where it was and why.",
         ),
-    ];
-    keys.iter_mut().filter(|key| key.name == DEAD_COPY).for_each(|key| key.kind = GroupKeyKind::Bool);
-    keys.sort_by_key(|key| key.name);
-    keys
+    ]
 }
 
 /// Checks settings.

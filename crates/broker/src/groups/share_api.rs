@@ -85,6 +85,8 @@ pub struct ShareSession<'a> {
     pub group: &'a str,
     /// The member.
     pub member: &'a str,
+    /// Which of the nodes it talks to: it has a session with each.
+    pub node: i32,
     /// 0 opens a session, −1 ends it, others count its requests.
     pub epoch: i32,
     /// Partitions that it fetches from now on too.
@@ -190,6 +192,8 @@ pub struct ShareFetch<'a> {
     pub group: &'a str,
     /// The member.
     pub member: &'a str,
+    /// Which of the nodes it talks to.
+    pub node: i32,
     /// Most records over all partitions. Whole batches may be more, unless it is strict.
     pub records: u32,
     /// Not a record more.

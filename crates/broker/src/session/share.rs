@@ -43,8 +43,8 @@ impl Session {
     ///
     /// # Errors
     /// The group may not be used.
-    pub fn end_share(&self, group: &str, member: &str) -> std::result::Result<(), ShareFault> {
-        self.with(|core, fx| core.end_share(fx, self.id, group, member)).0
+    pub fn end_share(&self, group: &str, member: &str, node: i32) -> std::result::Result<(), ShareFault> {
+        self.with(|core, fx| core.end_share(fx, self.id, group, member, node)).0
     }
 
     /// Acknowledges, releases, refuses or renews records, all that is said of a partition or nothing of it.

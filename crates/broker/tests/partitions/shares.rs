@@ -35,6 +35,7 @@ impl Member<'_> {
         self.hall.share_session(&ShareSession {
             group: GROUP,
             member: self.name,
+            node: 0,
             epoch,
             add,
             forget,
@@ -518,6 +519,7 @@ fn sessions_count_their_requests_and_are_bounded() {
         house.session.share_session(&ShareSession {
             group: GROUP,
             member,
+            node: 0,
             epoch,
             add,
             forget,
@@ -539,7 +541,7 @@ fn sessions_count_their_requests_and_are_bounded() {
     assert_eq!(open("b", 0, true, false), Ok(30_000));
     assert_eq!(open("c", 0, true, false), Err(ShareFault::Full));
     assert_eq!(open("b", -1, true, true), Ok(30_000));
-    house.session.end_share(GROUP, "b").expect("allowed");
+    house.session.end_share(GROUP, "b", 0).expect("allowed");
     assert_eq!(open("b", 1, true, false), Err(ShareFault::NoSession));
     assert_eq!(open("c", 0, true, false), Ok(30_000));
 }
@@ -648,6 +650,7 @@ fn settings_of_groups_are_kept_and_checked() {
     let session = ShareSession {
         group: "x",
         member: "m",
+        node: 0,
         epoch: 0,
         add: vec![],
         forget: vec![],

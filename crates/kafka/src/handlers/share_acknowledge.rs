@@ -28,6 +28,7 @@ pub(super) fn share_acknowledge(cx: &mut Cx<'_>, request: ShareAcknowledgeReques
     let session = ShareSession {
         group,
         member,
+        node: cx.node_id(),
         epoch: request.share_session_epoch,
         add: Vec::new(),
         forget: Vec::new(),
@@ -43,7 +44,7 @@ pub(super) fn share_acknowledge(cx: &mut Cx<'_>, request: ShareAcknowledgeReques
         Err(code) => return refuse(cx, code),
     };
     if request.share_session_epoch == FINAL_EPOCH
-        && let Err(fault) = cx.hall.end_share(group, member)
+        && let Err(fault) = cx.hall.end_share(group, member, cx.node_id())
     {
         return refuse(cx, share_error(&fault));
     }

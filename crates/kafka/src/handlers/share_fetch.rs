@@ -39,6 +39,7 @@ pub(super) fn share_fetch(cx: &mut Cx<'_>, request: ShareFetchRequest<'_>) -> Re
     let session = ShareSession {
         group,
         member,
+        node: cx.node_id(),
         epoch: request.share_session_epoch,
         add,
         forget: forget.map(|topic| (topic_id(topic.topic_id), topic.partitions.iter().collect())).collect(),
@@ -54,7 +55,7 @@ pub(super) fn share_fetch(cx: &mut Cx<'_>, request: ShareFetchRequest<'_>) -> Re
         Err(code) => return refuse(cx, code),
     };
     let is_last = request.share_session_epoch == FINAL_EPOCH;
-    if is_last && let Err(fault) = cx.hall.end_share(group, member) {
+    if is_last && let Err(fault) = cx.hall.end_share(group, member, cx.node_id()) {
         return refuse(cx, share_error(&fault));
     }
     let positive = |number: i32| u32::try_from(number).unwrap_or(0);

@@ -41,9 +41,7 @@ fn settings_are_checked() {
         (
             SHARE_HEARTBEAT,
             "99999",
-            format!(
-                "{SHARE_HEARTBEAT} must be less than or equal to group.share.max.heartbeat.interval.ms"
-            ),
+            format!("{SHARE_HEARTBEAT} must be less than or equal to group.share.max.heartbeat.interval.ms"),
         ),
         ("foo", "1", "Unknown group config name: foo".into()),
         (
@@ -67,9 +65,7 @@ fn settings_are_checked() {
         (
             DEAD_COPY,
             "yes",
-            format!(
-                "Invalid value yes for configuration {DEAD_COPY}: String must be one of: true, false"
-            ),
+            format!("Invalid value yes for configuration {DEAD_COPY}: String must be one of: true, false"),
         ),
     ] {
         assert_eq!(check(&[(name, value)]), says, "{name} = {value}");

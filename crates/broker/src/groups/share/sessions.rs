@@ -38,10 +38,10 @@ pub(crate) enum Use {
     Over,
 }
 
-/// The sessions of a group, by member.
+/// The sessions of a group, by node and member.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
-    by_member: BTreeMap<Arc<str>, Session>,
+    by_member: BTreeMap<(i32, Arc<str>), Session>,
     bytes: u64,
 }
 
@@ -68,21 +68,22 @@ impl Sessions {
         request: &ShareSession<'_>,
         has_room: bool,
     ) -> Result<Use, ShareFault> {
+        let key = (request.node, Arc::from(request.member));
         match request.epoch {
             OPEN if !request.fetches => return Err(ShareFault::WrongEpoch),
             OPEN if request.acknowledges => return Err(ShareFault::Invalid),
             OPEN => {
-                if !has_room && !self.by_member.contains_key(request.member) {
+                if !has_room && !self.by_member.contains_key(&key) {
                     return Err(ShareFault::Full);
                 }
-                self.remove(request.member);
+                self.remove(request.node, request.member);
                 let session = Session { epoch: 1, connection, partitions: Vec::new(), turn: 0 };
                 self.bytes += ENTRY_BYTES + request.member.len() as u64;
-                self.by_member.insert(request.member.into(), session);
+                self.by_member.insert(key.clone(), session);
             }
             _ => {}
         }
-        let session = self.by_member.get_mut(request.member).ok_or(ShareFault::NoSession)?;
+        let session = self.by_member.get_mut(&key).ok_or(ShareFault::NoSession)?;
         if request.epoch == END {
             return Ok(Use::Over);
         }
@@ -108,23 +109,28 @@ impl Sessions {
     }
 
     /// What a member fetches from, and the place from which this fetch begins.
-    pub(crate) fn take_turn(&mut self, member: &str) -> Option<(Vec<(TopicId, i32)>, usize)> {
-        let session = self.by_member.get_mut(member)?;
+    pub(crate) fn take_turn(&mut self, node: i32, member: &str) -> Option<(Vec<(TopicId, i32)>, usize)> {
+        let session = self.by_member.get_mut(&(node, member.into()))?;
         let turn = session.turn % session.partitions.len().max(1);
         session.turn = turn + 1;
         Some((session.partitions.clone(), turn))
     }
 
     /// Which connection a member's session ends with.
-    pub(crate) fn connection(&self, member: &str) -> Option<ConnectionId> {
-        self.by_member.get(member).map(|session| session.connection)
+    pub(crate) fn connection(&self, node: i32, member: &str) -> Option<ConnectionId> {
+        self.by_member.get(&(node, member.into())).map(|session| session.connection)
     }
 
-    /// Ends a session; whether there was one.
-    pub(crate) fn remove(&mut self, member: &str) -> bool {
-        let Some(gone) = self.by_member.remove(member) else { return false };
+    /// Whether a member has a session with any node.
+    pub(crate) fn has(&self, member: &str) -> bool {
+        self.by_member.keys().any(|(_, name)| **name == *member)
+    }
+
+    /// Ends a session; what was fetched from in it.
+    pub(crate) fn remove(&mut self, node: i32, member: &str) -> Option<Vec<(TopicId, i32)>> {
+        let gone = self.by_member.remove(&(node, member.into()))?;
         self.bytes -= ENTRY_BYTES + member.len() as u64 + 24 * gone.partitions.len() as u64;
-        true
+        Some(gone.partitions)
     }
 }
 

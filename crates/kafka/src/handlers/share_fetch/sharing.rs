@@ -17,7 +17,7 @@ use crate::wire::messages::share_fetch::{
 };
 use crate::wire::{Batches, ErrorCode, Uuid};
 
-/// How often a partition is read from disk in vain.
+/// How often a partition is read from disk in vain, and how often after the client's patience is over.
 const LOADS_MAX: u32 = 8;
 
 /// A share fetch that is not answered yet.
@@ -36,7 +36,9 @@ pub(super) struct Sharing {
     pub(super) commit: Option<Position>,
     /// The partition that is being read from disk.
     pub(super) loading: Option<Shared>,
+    /// How often something was read from disk, and how often it was not where it should be.
     pub(super) loads: u32,
+    pub(super) failed: u32,
     /// The client's patience is over.
     pub(super) expired: bool,
 }
@@ -59,6 +61,7 @@ impl Sharing {
         let found = cx.hall.share_fetch(ShareFetch {
             group: &self.group,
             member: &self.member,
+            node: cx.node_id(),
             records: self.records,
             strict: self.strict,
             range: self.range,
@@ -71,16 +74,20 @@ impl Sharing {
             Err(fault) => return Some(refuse(cx, share_error(&fault))),
         };
         if let Some(place) = found.iter().position(|shared| matches!(shared.found, SharedFound::Cold(_))) {
-            if self.loads < LOADS_MAX {
-                let shared = found.swap_remove(place);
-                if let SharedFound::Cold(cold) = shared.found {
-                    self.loads += 1;
-                    cx.hall.load(cx.head.token, &[cold]);
-                }
-                self.loading = Some(shared);
-                return None;
+            if self.failed >= LOADS_MAX {
+                return Some(self.answer(cx, found));
             }
-            return Some(self.answer(cx, found));
+            let shared = found.swap_remove(place);
+            // Others may take what was read, again and again.
+            if self.expired && self.loads >= LOADS_MAX {
+                return Some(self.answer(cx, found));
+            }
+            if let SharedFound::Cold(cold) = shared.found {
+                self.loads += 1;
+                cx.hall.load(cx.head.token, &[cold]);
+            }
+            self.loading = Some(shared);
+            return None;
         }
         let has_records = found.iter().any(|shared| matches!(shared.found, SharedFound::Records(..)));
         (has_records || self.expired).then(|| self.answer(cx, found))
@@ -139,6 +146,7 @@ impl Parked for Sharing {
         match why {
             Wake::Event(Event::Loaded(loaded)) => {
                 let shared = self.loading.take()?;
+                self.failed += u32::from(loaded.runs.is_none());
                 self.attempt(cx, loaded.runs.clone().map(|runs| (shared.place, runs)))
             }
             Wake::Event(_) => None,
@@ -150,7 +158,7 @@ impl Parked for Sharing {
                 if self.loading.is_some() {
                     return None;
                 }
-                self.loads = 0;
+                (self.loads, self.failed) = (0, 0);
                 self.attempt(cx, None)
             }
         }

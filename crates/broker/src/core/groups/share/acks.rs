@@ -64,12 +64,19 @@ impl Core {
         result.unwrap_or(Err(AckFault::NoPartition))
     }
 
-    /// Takes everything back that a member has.
-    pub(super) fn release_member(&mut self, fx: &mut Fx<'_>, vhost: VhostId, group: &str, member: &str) {
+    /// Takes everything back that a member has, of all partitions or some.
+    pub(super) fn release_member(
+        &mut self,
+        fx: &mut Fx<'_>,
+        vhost: VhostId,
+        group: &str,
+        member: &str,
+        of: Option<Vec<QueueId>>,
+    ) {
         let rule = rule(&self.group_settings(vhost, group), fx.now);
         let share = self.groups.get(vhost, group).and_then(|found| found.as_share());
-        let partitions: Vec<QueueId> =
-            share.into_iter().flat_map(|s| s.partitions()).map(|(id, _)| id).collect();
+        let all = || share.into_iter().flat_map(|share| share.partitions()).map(|(id, _)| id).collect();
+        let partitions: Vec<QueueId> = of.unwrap_or_else(all);
         for partition in partitions {
             let at = Where { vhost, group, partition };
             self.with_place(fx, &at, SHARE_TAKEN, |place, changes| place.release_of(member, &rule, changes));

@@ -50,9 +50,9 @@ impl Core {
     ) -> Result<Vec<Shared>, ShareFault> {
         let vhost = self.group_caller(session, request.group)?.vhost;
         let settings = self.group_settings(vhost, request.group);
-        let turn = self
-            .groups
-            .with_share(fx.now, vhost, request.group, |share| share.sessions.take_turn(request.member));
+        let turn = self.groups.with_share(fx.now, vhost, request.group, |share| {
+            share.sessions.take_turn(request.node, request.member)
+        });
         let (partitions, turn) = turn.ok_or(GroupFault::NotFound)?.ok_or(ShareFault::NoSession)?;
         let mut loaded = request.loaded.take().filter(|(place, _)| *place < partitions.len());
         let begin = loaded.as_ref().map_or(turn, |(place, _)| *place);

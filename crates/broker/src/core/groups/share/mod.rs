@@ -97,7 +97,7 @@ impl Core {
             share.sessions.enter(session, request, has_room)
         });
         if used.ok_or(GroupFault::NotFound)?? == Use::Open && request.epoch == 0 {
-            let key: (Arc<str>, Arc<str>) = (request.group.into(), request.member.into());
+            let key: (Arc<str>, Arc<str>, i32) = (request.group.into(), request.member.into(), request.node);
             if let Some(state) = self.sessions.get_mut(&session)
                 && !state.shares.contains(&key)
             {
@@ -114,12 +114,13 @@ impl Core {
         session: ConnectionId,
         group: &str,
         member: &str,
+        node: i32,
     ) -> Result<(), ShareFault> {
         let caller = self.share_caller(session, group, member)?;
         if let Some(state) = self.sessions.get_mut(&session) {
-            state.shares.retain(|(g, m)| **g != *group || **m != *member);
+            state.shares.retain(|(g, m, n)| **g != *group || **m != *member || *n != node);
         }
-        self.close_share(fx, caller.vhost, group, member);
+        self.close_share(fx, caller.vhost, group, member, node);
         Ok(())
     }
 
@@ -129,22 +130,29 @@ impl Core {
         fx: &mut Fx<'_>,
         vhost: VhostId,
         connection: ConnectionId,
-        shares: &[(Arc<str>, Arc<str>)],
+        shares: &[(Arc<str>, Arc<str>, i32)],
     ) {
-        for (group, member) in shares {
+        for (group, member, node) in shares {
             let share = self.groups.get(vhost, group).and_then(|found| found.as_share());
             // Another connection may have opened it anew.
-            if share.and_then(|share| share.sessions.connection(member)) == Some(connection) {
-                self.close_share(fx, vhost, group, member);
+            if share.and_then(|share| share.sessions.connection(*node, member)) == Some(connection) {
+                self.close_share(fx, vhost, group, member, *node);
             }
         }
     }
 
-    fn close_share(&mut self, fx: &mut Fx<'_>, vhost: VhostId, group: &str, member: &str) {
-        let closed = self.groups.with_share(fx.now, vhost, group, |share| share.sessions.remove(member));
-        if closed == Some(true) {
-            self.release_member(fx, vhost, group, member);
-        }
+    fn close_share(&mut self, fx: &mut Fx<'_>, vhost: VhostId, group: &str, member: &str, node: i32) {
+        let closed = self.groups.with_share(fx.now, vhost, group, |share| {
+            let partitions = share.sessions.remove(node, member)?;
+            // What it has by way of other nodes stays with it.
+            Some(share.sessions.has(member).then_some(partitions))
+        });
+        let Some(of) = closed.flatten() else { return };
+        let of = of.map(|partitions| {
+            let stream = |(topic, number)| self.find_topic(vhost, TopicRef::Id(topic))?.partition(number);
+            partitions.into_iter().filter_map(stream).collect()
+        });
+        self.release_member(fx, vhost, group, member, of);
     }
 
     fn share_caller(&self, session: ConnectionId, group: &str, member: &str) -> GroupResult<Caller> {
