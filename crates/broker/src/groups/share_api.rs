@@ -272,11 +272,14 @@ pub struct ShareOffset {
     pub lag: u64,
 }
 
-/// What became of a share group's offsets, by topic: its id, if there is such a topic, and each partition's number and result.
+/// What became of a topic's partitions, by number, and the topic's id, 0 if there is none.
+pub type AlteredTopic = (TopicId, Vec<(i32, GroupResult<()>)>);
+
+/// What became of a share group's offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SharesAltered {
     /// By topic, in the order of the request.
-    pub topics: Vec<(TopicId, Vec<(i32, GroupResult<()>)>)>,
+    pub topics: Vec<AlteredTopic>,
     /// Tell it only once [`crate::Session::committed`] has reached this.
     pub commit: Option<Position>,
 }

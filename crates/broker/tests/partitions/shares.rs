@@ -294,7 +294,6 @@ fn what_was_acknowledged_stays_so_and_everything_else_comes_again() {
                 }
             }
             disk = disk.after_crash(if roll(2) == 0 { Loss::Unsynced } else { Loss::Nothing });
-            drop(one);
             drop(house);
         }
         // In the end everything else comes, or was given up after so many deliveries.
