@@ -151,8 +151,8 @@ fn members_share_records_and_what_is_not_acknowledged_comes_back() {
     assert_eq!(one.ranges(&house), [(2, 2, 3)], "its connection has gone; what has failed so often waits");
     assert_eq!(one.ranges(&house), [(3, 3, 4)], "and comes by itself");
     assert_eq!(one.ranges(&house), [(4, 4, 3)]);
-    let lags = house.broker.group_lags();
-    assert_eq!((lags.len(), lags[0].committed, lags[0].end, lags[0].lag()), (1, 2, 5, 3));
+    let offsets = house.broker.group("/", GROUP).expect("there").offsets;
+    assert_eq!((offsets.len(), offsets[0].committed, offsets[0].end, offsets[0].lag()), (1, 2, 5, 3));
 }
 
 #[test]

@@ -132,8 +132,16 @@ impl Core {
             let done = edges.end.saturating_sub(next).saturating_sub(place.lag(edges.end));
             let unread = (next < edges.end).then(|| self.queues.get(&id)?.published(next)).flatten();
             let (first, stable, end) = (edges.first, edges.stable, edges.end);
-            let offset =
-                GroupOffset { topic, partition, committed: next, first, stable, end, done, waiting_since: None };
+            let offset = GroupOffset {
+                topic,
+                partition,
+                committed: next,
+                first,
+                stable,
+                end,
+                done,
+                waiting_since: None,
+            };
             Some((offset, unread))
         }));
         offsets
