@@ -3,7 +3,8 @@
 use anymq_broker::{ShareMember, TopicNames};
 
 use super::ELEMENTS_MAX;
-use super::groups::{DESCRIBED_BYTES_MAX, GROUP_OPERATIONS, group_state};
+use super::groups::{DESCRIBED_BYTES_MAX, group_state};
+use crate::authorized;
 use crate::errors::group_error;
 use crate::session::{Cx, Reply};
 use crate::topics::uuid;
@@ -20,7 +21,7 @@ pub(super) fn share_group_describe(cx: &mut Cx<'_>, request: ShareGroupDescribeR
     if request.group_ids.len() > ELEMENTS_MAX {
         return Reply::Close;
     }
-    let operations = if request.include_authorized_operations { GROUP_OPERATIONS } else { i32::MIN };
+    let asked = request.include_authorized_operations;
     let mut bytes = 0;
     let groups = request.group_ids.iter().map(|name| {
         let group_id = name.into();
@@ -39,7 +40,7 @@ pub(super) fn share_group_describe(cx: &mut Cx<'_>, request: ShareGroupDescribeR
                     assignment_epoch: group.assignment_epoch,
                     assignor_name: ASSIGNOR.into(),
                     members: group.members.into_iter().map(|m| member(m, &names)).collect(),
-                    authorized_operations: operations,
+                    authorized_operations: authorized::group(cx, name, asked),
                     ..Default::default()
                 }
             }

@@ -1,6 +1,6 @@
 //! Settings of single groups.
 
-use anymq_auth::Action;
+use anymq_auth::acl::{Operation, ResourceKind};
 use anymq_types::{ConnectionId, VhostId};
 
 use super::Core;
@@ -18,7 +18,7 @@ impl Core {
 
     /// What was set for a group.
     pub(crate) fn group_config(&self, session: ConnectionId, name: &str) -> Result<GroupConfig> {
-        let vhost = self.may_set_group(session, name, Action::Read)?;
+        let vhost = self.may_set_group(session, name, Operation::DescribeConfigs)?;
         Ok(self.groups.config(vhost, name).cloned().unwrap_or_default())
     }
 
@@ -26,7 +26,10 @@ impl Core {
     pub(crate) fn configured_groups(&self, session: ConnectionId) -> Vec<std::sync::Arc<str>> {
         let Some(vhost) = self.sessions.get(&session).map(|state| state.vhost) else { return Vec::new() };
         let named = self.groups.configs().filter(|((of, _), _)| *of == vhost).map(|((_, name), _)| name);
-        named.filter(|name| self.may_set_group(session, name, Action::Read).is_ok()).cloned().collect()
+        named
+            .filter(|name| self.may_set_group(session, name, Operation::DescribeConfigs).is_ok())
+            .cloned()
+            .collect()
     }
 
     /// Gives a group the settings that `alter` makes of those it has.
@@ -38,7 +41,7 @@ impl Core {
         validate_only: bool,
         alter: impl FnOnce(&GroupConfig) -> Result<GroupConfig>,
     ) -> Result<()> {
-        let vhost = self.may_set_group(session, name, Action::Configure)?;
+        let vhost = self.may_set_group(session, name, Operation::AlterConfigs)?;
         let before = self.groups.config(vhost, name).cloned().unwrap_or_default();
         let after = alter(&before)?;
         check_group_config(&self.config.groups, &after).map_err(|fault| Error::invalid(fault.0))?;
@@ -46,7 +49,9 @@ impl Core {
         if let Some(topic) = after.get(DEAD_TOPIC).filter(|topic| before.get(DEAD_TOPIC) != Some(*topic)) {
             let state =
                 self.sessions.get(&session).ok_or_else(|| Error::unavailable("the session is over"))?;
-            state.access.check(self.now, Action::Write, "topic", topic)?;
+            if !state.access.may(self.now, ResourceKind::Topic, topic, Operation::Write) {
+                return Err(Error::forbidden(format!("writing to the topic '{topic}' is not allowed")));
+            }
         }
         let limits = &self.config.groups;
         let full = self.groups.configs_len() >= limits.groups_max as usize
@@ -60,12 +65,14 @@ impl Core {
         Ok(())
     }
 
-    fn may_set_group(&self, session: ConnectionId, name: &str, action: Action) -> Result<VhostId> {
+    fn may_set_group(&self, session: ConnectionId, name: &str, operation: Operation) -> Result<VhostId> {
         let state = self.sessions.get(&session).ok_or_else(|| Error::unavailable("the session is over"))?;
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             return Err(Error::invalid(format!("the name of a group has 1 to {NAME_BYTES_MAX} bytes")));
         }
-        state.access.check(self.now, action, "group", name)?;
+        if !state.access.may(self.now, ResourceKind::Group, name, operation) {
+            return Err(Error::forbidden(format!("access to the group '{name}' was refused")));
+        }
         Ok(state.vhost)
     }
 }

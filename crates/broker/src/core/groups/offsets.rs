@@ -151,7 +151,7 @@ impl Core {
     }
 
     /// A topic to which a session may do `operation`.
-    fn topic_to(
+    pub(super) fn topic_to(
         &self,
         session: ConnectionId,
         vhost: VhostId,

@@ -7,6 +7,7 @@ mod offsets;
 
 use std::sync::Arc;
 
+use anymq_auth::acl::Operation;
 use anymq_types::{ConnectionId, VhostId};
 
 use super::consumer::At;
@@ -68,7 +69,7 @@ impl Core {
         session: ConnectionId,
         name: &str,
     ) -> GroupResult<(ShareDescribed, TopicNames)> {
-        let caller = self.group_user(session, name)?;
+        let caller = self.group_user_to(session, name, Operation::Describe)?;
         let described = match self.groups.get(caller.vhost, name).map(|group| &group.machine) {
             Some(Machine::Share(share)) => share.describe(),
             Some(Machine::Classic(_) | Machine::Consumer(_)) | None => return Err(GroupFault::NotFound),

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use anymq_auth::acl::Operation;
 use anymq_types::{ConnectionId, Millis, Position, QueueId, VhostId};
 
-use super::super::Core;
+use super::super::{Caller, Core};
 use crate::core::fx::Fx;
 use crate::groups::Key;
 use crate::groups::api::{GroupFault, GroupKind, GroupResult};
@@ -28,7 +29,7 @@ impl Core {
         group: &str,
         asked: &AskedOffsets<'_>,
     ) -> GroupResult<Vec<ShareOffsets>> {
-        let caller = self.group_caller(session, group)?;
+        let caller = self.share_operator(session, group, Operation::Describe)?;
         let all;
         let asked = match asked {
             Some(asked) => asked,
@@ -40,7 +41,7 @@ impl Core {
         let committed_only = self.group_settings(caller.vhost, group).committed_only;
         let mut topics = Vec::with_capacity(asked.len());
         for (name, numbers) in asked {
-            let found = self.usable_topic(session, caller.vhost, TopicRef::Name(name));
+            let found = self.topic_to(session, caller.vhost, TopicRef::Name(name), Operation::Describe);
             let found = found.map(|found| (found.name.clone(), found.id, found.partitions.to_vec()));
             let of = |core: &mut Core, number: i32| match &found {
                 Ok((_, _, ids)) => {
@@ -59,6 +60,18 @@ impl Core {
             topics.push(ShareOffsets { name, id, partitions });
         }
         Ok(topics)
+    }
+
+    fn share_operator(
+        &self,
+        session: ConnectionId,
+        group: &str,
+        operation: Operation,
+    ) -> GroupResult<Caller> {
+        if group.is_empty() {
+            return Err(GroupFault::InvalidName);
+        }
+        self.group_user_to(session, group, operation)
     }
 
     fn share_offset(
@@ -95,7 +108,7 @@ impl Core {
         });
         let names: BTreeSet<&Arc<str>> = share.topics().map(|(name, _)| name).chain(placed).collect();
         let numbered = names.into_iter().filter_map(|name| {
-            let found = self.usable_topic(session, vhost, TopicRef::Name(name)).ok()?;
+            let found = self.topic_to(session, vhost, TopicRef::Name(name), Operation::Describe).ok()?;
             Some((name.clone(), (0..found.partitions.len() as i32).collect()))
         });
         numbered.collect()
@@ -143,7 +156,7 @@ impl Core {
         group: &str,
         asked: &[&str],
     ) -> GroupResult<SharesAltered> {
-        let vhost = self.group_caller(session, group)?.vhost;
+        let vhost = self.share_operator(session, group, Operation::Delete)?.vhost;
         let share = self.groups.get(vhost, group).and_then(|found| found.as_share());
         if !share.ok_or(GroupFault::NotFound)?.is_empty() {
             return Err(GroupFault::NotEmpty);
