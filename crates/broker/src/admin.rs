@@ -265,7 +265,11 @@ impl Broker {
             .values()
             .fold((0, 0, 0), |(r, u, d), q| (r + q.ready, u + q.unacked(), d + q.delayed()));
         Totals {
-            stats: Stats { auth_held_back: self.inner.backoff.held_back(), ..core.stats },
+            stats: Stats {
+                auth_held_back: self.inner.backoff.held_back(),
+                schema_refused: self.schema_refusals(),
+                ..core.stats
+            },
             connections: core.sessions.len() as u64,
             channels: core.sessions.values().map(|s| s.channels as u64).sum(),
             consumers: core.queues.values().map(|q| q.consumers.len() as u64).sum(),

@@ -150,6 +150,10 @@ pub struct PublishBatch {
     pub items: Vec<PublishItem>,
     /// Their publisher is told which were taken.
     pub confirms: bool,
+    /// Left empty by doors: items that are not of the schema that their queue demands, in order.
+    pub refused: Vec<u32>,
+    /// Left empty by doors: the chance by which each item is routed, if that was decided before.
+    pub seeds: Vec<u64>,
 }
 
 impl PublishBatch {
@@ -174,7 +178,7 @@ pub struct Published {
     pub error: Option<crate::Error>,
     /// Items that reached no queue, by index.
     pub unroutable: Vec<u32>,
-    /// Items that a queue's overflow policy refused, by index.
+    /// Items that a queue's overflow policy, or its schemas, refused, by index.
     pub rejected: Vec<u32>,
     /// Confirm only once this is committed; `None`: confirm at once.
     pub commit: Option<Position>,

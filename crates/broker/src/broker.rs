@@ -25,6 +25,7 @@ use crate::latency::Stopwatch;
 use crate::progress::{Progress, Watched};
 use crate::session::Session;
 use crate::stopped;
+use crate::validation::SchemaWatch;
 
 /// How long nothing is compacted after nothing was worth it.
 const COMPACTION_PAUSE: Duration = Duration::from_secs(5);
@@ -70,6 +71,8 @@ pub(crate) struct Inner {
     pub(crate) auth: Authenticator,
     pub(crate) backoff: Backoff,
     pub(crate) tokens: OnceLock<Arc<TokenVerifier>>,
+    /// The core's, for those who ask without the lock.
+    pub(crate) schemas: Arc<SchemaWatch>,
     pub(crate) stopwatch: Arc<Stopwatch>,
     clock: Arc<dyn Clock>,
     /// Wall clock and monotonic clock at the start: the broker's time never jumps.
@@ -128,6 +131,7 @@ impl Broker {
         );
         let start = log.committed().0;
         let catalog_changes = core.catalog_changes.clone();
+        let schemas = core.schemas.clone();
         let inner = Arc::new(Inner {
             catalog_changes,
             core: Mutex::new(core),
@@ -138,6 +142,7 @@ impl Broker {
             auth,
             backoff: Backoff::default(),
             tokens: OnceLock::new(),
+            schemas,
             stopwatch: Stopwatch::new(clock.clone()),
             clock,
             epoch,

@@ -31,6 +31,7 @@ mod stopped;
 mod tokens;
 pub mod topics;
 pub mod transactions;
+pub mod validation;
 mod wheel;
 
 pub use anymq_auth::Turn;

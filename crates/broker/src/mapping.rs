@@ -17,9 +17,9 @@ use anymq_types::record::RecordHead;
 use anymq_types::value::{Table, Text, Value};
 
 /// Header of a message that had a key and no value.
-const TOMBSTONE: &str = "x-tombstone";
+pub(crate) const TOMBSTONE: &str = "x-tombstone";
 /// Header with a key that is no routing key.
-const KEY: &str = "x-key";
+pub(crate) const KEY: &str = "x-key";
 /// A routing key's longest, in bytes.
 const ROUTING_KEY_MAX: usize = 255;
 /// A property's longest text, in bytes.

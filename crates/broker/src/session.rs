@@ -282,6 +282,12 @@ impl Session {
     pub fn transact(&self, holder: HolderId, tx: &mut Transaction) -> Result<Done<Published>> {
         let mut batch = std::mem::take(&mut tx.publish);
         let settles = std::mem::take(&mut tx.settle);
+        // All or nothing: what would be refused by itself refuses the transaction.
+        let confirms = std::mem::replace(&mut batch.confirms, false);
+        if let Some(error) = self.judge(&mut batch) {
+            return Err(error);
+        }
+        batch.confirms = confirms;
         let (result, end) = self.with(|core, fx| {
             core.check_batch(self.id, &batch, 0)?;
             let published = core.publish(fx, self.id, &mut batch);

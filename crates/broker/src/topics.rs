@@ -74,7 +74,7 @@ pub struct Wrote {
 }
 
 /// Why a batch was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteFault {
     /// There is no such partition.
     NoPartition,
@@ -82,6 +82,8 @@ pub enum WriteFault {
     Forbidden,
     /// Its records cannot be read, which a queue of single messages needs.
     Unreadable,
+    /// Records that are not of the schema that the topic demands: the first of them by their place in the batch, and why.
+    Schema(Vec<(u32, String)>),
     /// It is not part of the transaction that its producer is in.
     Transaction(TxnFault),
     /// It does not follow what its producer wrote before.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anymq_auth::acl::AclSet;
 use anymq_auth::{Access, AccessSpec, PatternError};
 use anymq_types::value::Table;
-use anymq_types::{ExchangeId, QueueId, VhostId};
+use anymq_types::{ExchangeId, QueueId, SchemaId, VhostId};
 use hashbrown::HashMap;
 
 use crate::change::NextIds;
@@ -15,6 +15,7 @@ use crate::model::{
     QueueKind, Topic, TopicPermission, User, Vhost,
 };
 use crate::policy::{CompiledPolicy, QueueSettings};
+use crate::schemas::Schemas;
 
 mod apply;
 mod bindings;
@@ -79,6 +80,7 @@ struct VhostEntry {
     policies: BTreeMap<Arc<str>, CompiledPolicy>,
     operator_policies: BTreeMap<Arc<str>, CompiledPolicy>,
     parameters: BTreeMap<(Arc<str>, Arc<str>), Parameter>,
+    schemas: Schemas,
 }
 
 impl Default for Catalog {
@@ -102,7 +104,12 @@ impl Catalog {
             queues: FastMap::default(),
             topics: FastMap::default(),
             exchanges: FastMap::default(),
-            next: NextIds { vhost: VhostId(1), exchange: ExchangeId(1), queue: QueueId(1) },
+            next: NextIds {
+                vhost: VhostId(1),
+                exchange: ExchangeId(1),
+                queue: QueueId(1),
+                schema: SchemaId(1),
+            },
             version: 0,
             recent_args: Vec::new(),
             plain_settings: QueueSettings::plain(),
@@ -198,6 +205,14 @@ impl Catalog {
     /// All topics of a vhost, by name.
     pub fn topics(&self, vhost: VhostId) -> impl Iterator<Item = &Arc<Topic>> {
         self.vhosts.get(&vhost).into_iter().flat_map(|entry| entry.topics.values())
+    }
+}
+
+/// Schemas.
+impl Catalog {
+    /// The schemas of a vhost.
+    pub fn schemas(&self, vhost: VhostId) -> Option<&Schemas> {
+        self.vhosts.get(&vhost).map(|entry| &entry.schemas)
     }
 }
 

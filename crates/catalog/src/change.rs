@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use anymq_auth::acl::{Acl, AclFault};
 use anymq_auth::scram::ScramSecret;
-use anymq_types::{ExchangeId, QueueId, VhostId};
+use anymq_types::{ExchangeId, QueueId, SchemaId, VhostId};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Binding, Exchange, GlobalParameter, Parameter, Permission, Policy, Queue, Topic, TopicPermission, User,
-    Vhost,
+    Binding, Exchange, GlobalParameter, Parameter, Permission, Policy, Queue, Schema, SchemaVersion,
+    SubjectSettings, Topic, TopicPermission, User, Vhost,
 };
 
 /// One change, and the journal's record of it (as JSON). A put replaces what has the same identity; deleting what does
@@ -83,6 +83,20 @@ pub enum Change {
     GlobalParameterDelete {
         name: Arc<str>,
     },
+    /// A schema's text; it goes with the last version that is it.
+    SchemaPut(Schema),
+    /// A version of a subject is this schema.
+    SchemaVersionPut(SchemaVersion),
+    SchemaVersionDelete {
+        vhost: VhostId,
+        subject: Arc<str>,
+        version: u32,
+    },
+    SubjectSettingsPut(SubjectSettings),
+    SubjectSettingsDelete {
+        vhost: VhostId,
+        subject: Arc<str>,
+    },
 }
 
 /// The lowest ids that were never given.
@@ -94,6 +108,14 @@ pub struct NextIds {
     pub exchange: ExchangeId,
     /// Of queues.
     pub queue: QueueId,
+    /// Of schemas.
+    #[serde(default = "first_schema")]
+    pub schema: SchemaId,
+}
+
+/// What data of a version without schemas begin with.
+fn first_schema() -> SchemaId {
+    SchemaId(1)
 }
 
 /// A change that was made, and whether it must be journaled.
@@ -138,6 +160,9 @@ pub enum ChangeError {
         /// The partition's number.
         number: usize,
     },
+    /// A version of a schema that is not there.
+    #[error("no schema with id {0}")]
+    NoSchema(SchemaId),
     /// The name belongs to another id, or the id to another name, type or durability.
     #[error("{kind} '{name}' conflicts with an existing one")]
     Conflict {

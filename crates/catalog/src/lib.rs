@@ -20,6 +20,8 @@ pub mod definitions;
 pub mod equivalence;
 mod model;
 mod policy;
+mod schema_rules;
+pub mod schemas;
 pub mod topic_config;
 
 pub use args::queue::{DeadLetterStrategy, Overflow};
@@ -27,7 +29,10 @@ pub use args::{ArgError, Args};
 pub use catalog::{ACLS_MAX, Applied, Catalog};
 pub use change::{Change, ChangeError, NextIds, Step};
 pub use model::{
-    ApplyTo, Binding, Destination, Exchange, ExchangeKind, GlobalParameter, Parameter, Permission, Policy,
-    Queue, QueueKind, RoutingKey, Topic, TopicPermission, User, UserLimits, Vhost, VhostLimits,
+    ApplyTo, Binding, Compatibility, Destination, Exchange, ExchangeKind, GlobalParameter, Parameter,
+    Permission, Policy, Queue, QueueKind, RoutingKey, Schema, SchemaKind, SchemaReference, SchemaVersion,
+    SubjectMode, SubjectSettings, Topic, TopicPermission, User, UserLimits, Vhost, VhostLimits,
 };
 pub use policy::{DELIVERY_LIMIT_DEFAULT, PolicyError, QueueSettings};
+pub use schema_rules::{SchemaRules, SubjectNaming};
+pub use schemas::Schemas;

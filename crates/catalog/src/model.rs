@@ -7,6 +7,7 @@ mod binding;
 mod exchange;
 mod policy;
 mod queue;
+mod schema;
 mod topic;
 mod user;
 mod vhost;
@@ -15,6 +16,9 @@ pub use binding::{Binding, Destination, RoutingKey};
 pub use exchange::{Exchange, ExchangeKind};
 pub use policy::{ApplyTo, GlobalParameter, Parameter, Policy};
 pub use queue::{Queue, QueueKind};
+pub use schema::{
+    Compatibility, Schema, SchemaKind, SchemaReference, SchemaVersion, SubjectMode, SubjectSettings,
+};
 pub use topic::Topic;
 pub use user::{Permission, TopicPermission, User, UserLimits};
 pub use vhost::{Vhost, VhostLimits};

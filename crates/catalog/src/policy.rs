@@ -10,6 +10,7 @@ use anymq_auth::Pattern;
 
 use crate::args::queue::{DeadLetterStrategy, Overflow, QueueArgs};
 use crate::model::{ApplyTo, Exchange, Policy, Queue, QueueKind, RoutingKey};
+use crate::schema_rules::SchemaRules;
 
 mod definition;
 mod error;
@@ -99,6 +100,8 @@ pub struct QueueSettings {
     pub message_group: bool,
     /// How long a deduplication id is remembered.
     pub dedup_window_ms: Option<u64>,
+    /// What must be written with a schema of the registry.
+    pub schema_rules: SchemaRules,
 }
 
 impl QueueSettings {
@@ -134,6 +137,8 @@ impl QueueSettings {
             }
             QueueKind::Stream => (policy.max_length_bytes.or(args.max_length_bytes), None),
         };
+        // What either demands: neither can be had by saying nothing.
+        let schema_rules = args.schema_rules().or(policy.schema_rules());
         let delivery_limit = tighter_delivery_limit(args.delivery_limit, policy.delivery_limit);
         QueueSettings {
             message_ttl_ms: lower(args.message_ttl_ms, policy.message_ttl_ms),
@@ -164,6 +169,7 @@ impl QueueSettings {
             delay_ms: args.delay_ms,
             message_group: args.message_group.unwrap_or_default(),
             dedup_window_ms: args.dedup_window_ms,
+            schema_rules,
         }
     }
 }

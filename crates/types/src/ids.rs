@@ -32,6 +32,10 @@ id!(
     ExchangeId, u64
 );
 id!(
+    /// A schema. Never reused within a data directory; positive and within 31 bits, because clients hold it in an `int`.
+    SchemaId, u32
+);
+id!(
     /// A client connection, unique in this process.
     ConnectionId, u64
 );

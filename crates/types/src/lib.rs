@@ -10,5 +10,5 @@ pub mod record;
 pub mod units;
 pub mod value;
 
-pub use ids::{ConnectionId, ConsumerId, ExchangeId, Millis, Offset, Position, QueueId, VhostId};
+pub use ids::{ConnectionId, ConsumerId, ExchangeId, Millis, Offset, Position, QueueId, SchemaId, VhostId};
 pub use units::ByteSize;

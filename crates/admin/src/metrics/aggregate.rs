@@ -30,6 +30,8 @@ pub(super) fn write(board: &Board, out: &mut Exposition) {
     backpressure(&health.problems, out);
     state(&measured.overview, out);
     totals(&measured.overview.totals, out);
+    let help = "Messages that were not of the schema that their queue or topic demands.";
+    out.single("anymq_schema_refused_total", Counter, help, measured.stats.schema_refused);
     journal(&measured.journal, out);
     dead_letter_queues(&measured.dead_letter_queues, out);
     rabbitmq::write(&measured, &process, out);

@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering::Release;
 
 use anymq_catalog::definitions::Definitions;
 use anymq_catalog::topic_config::TopicSettings;
-use anymq_catalog::{Binding, Change, DeadLetterStrategy, Exchange, Queue as QueueDef, QueueKind, Topic};
+use anymq_catalog::{
+    Binding, Change, DeadLetterStrategy, Exchange, Queue as QueueDef, QueueKind, SchemaRules, Topic,
+};
 use anymq_types::{ConnectionId, QueueId, VhostId};
 
 use super::Core;
@@ -76,6 +78,7 @@ impl Core {
         if concerns_topics(&change) {
             self.groups.topics_changed();
         }
+        self.schemas.follow(&change);
         match change {
             Change::VhostPut(vhost) => self.vhost_put(vhost.id),
             Change::VhostDelete { id } => self.vhost_gone(fx, id),
@@ -104,7 +107,12 @@ impl Core {
             | Change::ParameterPut(_)
             | Change::ParameterDelete { .. }
             | Change::GlobalParameterPut(_)
-            | Change::GlobalParameterDelete { .. } => {}
+            | Change::GlobalParameterDelete { .. }
+            | Change::SchemaPut(_)
+            | Change::SchemaVersionPut(_)
+            | Change::SchemaVersionDelete { .. }
+            | Change::SubjectSettingsPut(_)
+            | Change::SubjectSettingsDelete { .. } => {}
         }
     }
 
@@ -149,9 +157,11 @@ impl Core {
     fn queue_put(&mut self, fx: Option<&mut Fx<'_>>, def: &QueueDef) {
         let settings = self.settings_of(def);
         if let Some(queue) = self.queues.get_mut(&def.id) {
+            self.schemas.moved(queue.settings.schemas, settings.schemas);
             queue.apply_settings(settings);
             return;
         }
+        self.schemas.moved(SchemaRules::default(), settings.schemas);
         let now = fx.as_ref().map_or(self.recovered_at, |fx| fx.now);
         let mut queue = Queue::new(
             def.id,
@@ -175,6 +185,7 @@ impl Core {
 
     fn queue_gone(&mut self, fx: Option<&mut Fx<'_>>, id: QueueId) {
         let Some(mut queue) = self.queues.remove(&id) else { return };
+        self.schemas.moved(queue.settings.schemas, SchemaRules::default());
         let now = fx.as_ref().map_or(self.recovered_at, |fx| fx.now);
         self.groups.partition_gone(now, id);
         let watchers = self.partitions.remove(&id).map(|p| p.watchers).unwrap_or_default();
@@ -232,6 +243,7 @@ impl Core {
         let Some(queue) = self.queues.get_mut(&def.id).filter(|queue| queue.settings != settings) else {
             return;
         };
+        self.schemas.moved(queue.settings.schemas, settings.schemas);
         queue.apply_settings(settings);
         if let Some(fx) = fx {
             self.watch_head(fx, def.id);
@@ -285,7 +297,9 @@ impl Core {
     fn settings_of(&mut self, def: &QueueDef) -> Arc<Settings> {
         let resolved = self.catalog.settings(def);
         let topic = self.catalog.topic_of(def.id).map(|topic| topic_settings(&topic.config));
+        let schemas = topic.as_ref().map(|topic| topic.schema_rules()).unwrap_or_default();
         let settings = Settings {
+            schemas: schemas.or(resolved.schema_rules),
             ttl_ms: resolved.message_ttl_ms,
             expires_ms: resolved.expires_ms,
             max_length: resolved.max_length,

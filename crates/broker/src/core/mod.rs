@@ -47,6 +47,7 @@ use crate::queue::Queue;
 use crate::queue::segments::SegmentUse;
 use crate::queue::settings::Settings;
 use crate::routing::{FastMap, Router};
+use crate::validation::SchemaWatch;
 use crate::wheel::{Entry, What, Wheel};
 
 /// Queues looked at in one operation, and bytes of frames it wrote, after which what it has set off is left to the next.
@@ -156,6 +157,7 @@ pub(crate) struct Core {
     pub(crate) random: u64,
     /// The earliest timer set by the present operation.
     pub(crate) earliest_timer: Option<Millis>,
+    pub(crate) schemas: Arc<SchemaWatch>,
 }
 
 impl Core {
@@ -186,6 +188,7 @@ impl Core {
             next_connection: 1,
             random: seed,
             earliest_timer: None,
+            schemas: Arc::default(),
         }
     }
 

@@ -20,6 +20,11 @@ use anymq_types::limits::{CHUNK_BYTES_MAX, CHUNK_MESSAGES_MAX};
 /// Prefix of a routing key that means a client's reply address.
 pub(crate) const REPLY_PREFIX: &str = "amq.rabbitmq.reply-to.";
 
+/// Whether a message is for a client's reply address.
+pub(crate) fn is_reply(record: &Record<'_>) -> bool {
+    record.exchange.is_empty() && record.routing_key.starts_with(REPLY_PREFIX.as_bytes())
+}
+
 /// Volatile offsets are reserved in steps of this many, so that a restart never gives them out again.
 const RESERVE_STEP: u64 = 1 << 16;
 
@@ -55,6 +60,7 @@ impl Core {
     ) -> Published {
         let chunk = Bytes::from(std::mem::take(&mut batch.chunk));
         let items = std::mem::take(&mut batch.items);
+        let (refused, seeds) = (std::mem::take(&mut batch.refused), std::mem::take(&mut batch.seeds));
         let mut published = Published::default();
         let mut targets = Targets::new();
         let mut reached = false;
@@ -62,6 +68,11 @@ impl Core {
         let mut last: Option<Record<'_>> = None;
         for (index, item) in items.iter().enumerate() {
             let (start, end) = (item.start as usize, item.end as usize);
+            if refused.binary_search(&(index as u32)).is_ok() {
+                published.taken += 1;
+                published.rejected.push(index as u32);
+                continue;
+            }
             let Some(record) = Record::parse(&chunk[start..end]) else {
                 published.error = Some(Error::invalid("a message could not be read"));
                 break;
@@ -71,7 +82,8 @@ impl Core {
                 && !self.routes_by_content(session, record.exchange);
             if !same {
                 self.flush(fx, &chunk, &mut gathered, &targets);
-                match self.route(fx, session, &record, item, &mut targets) {
+                let seed = seeds.get(index).copied().unwrap_or_else(|| self.next_random());
+                match self.route(fx, session, &record, item, seed, &mut targets) {
                     Ok(found) => reached = found,
                     Err(error) => {
                         published.error = Some(error);
@@ -104,15 +116,19 @@ impl Core {
             }
         }
         self.flush(fx, &chunk, &mut gathered, &targets);
-        self.stats.published(published.taken as u64, batch.confirms);
-        if batch.confirms {
+        self.count(session, &published, batch.confirms);
+        published.commit = fx.end();
+        published
+    }
+
+    fn count(&mut self, session: ConnectionId, published: &Published, confirms: bool) {
+        self.stats.published(published.taken as u64, confirms);
+        if confirms {
             self.stats.confirmed += (published.taken - published.rejected.len()) as u64;
         }
         if let Some(session) = self.sessions.get_mut(&session) {
             session.published += published.taken as u64;
         }
-        published.commit = fx.end();
-        published
     }
 
     /// Whether every message of a batch could be taken: access and exchange; nothing is stored.
@@ -217,19 +233,33 @@ impl Core {
         session: ConnectionId,
         record: &Record<'_>,
         item: &PublishItem,
+        seed: u64,
+        targets: &mut Targets,
+    ) -> Result<bool> {
+        if is_reply(record) {
+            targets.clear();
+            self.may_publish(session, "", record.routing_key, item)?;
+            return self.reply(fx, record);
+        }
+        self.destinations(session, record, item, seed, targets)
+    }
+
+    /// The queues a message that is no direct reply goes to; whether there are any.
+    pub(crate) fn destinations(
+        &mut self,
+        session: ConnectionId,
+        record: &Record<'_>,
+        item: &PublishItem,
+        seed: u64,
         targets: &mut Targets,
     ) -> Result<bool> {
         targets.clear();
-        let seed = self.next_random();
         let exchange =
             std::str::from_utf8(record.exchange).map_err(|_| Error::invalid("exchange name is not UTF-8"))?;
         self.may_publish(session, exchange, record.routing_key, item)?;
         let Some(state) = self.sessions.get_mut(&session) else {
             return Err(Error::unavailable("the connection is closing"));
         };
-        if exchange.is_empty() && record.routing_key.starts_with(REPLY_PREFIX.as_bytes()) {
-            return self.reply(fx, record);
-        }
         let Some(router) = self.routers.get(&state.vhost) else {
             return Err(Error::unavailable("the vhost is being deleted"));
         };

@@ -130,6 +130,8 @@ pub struct Stats {
     pub auth_failures: u64,
     /// Logins that had to wait, or were refused unheard, because their address had failed too often.
     pub auth_held_back: u64,
+    /// Messages refused because they are not of the schema that their queue or topic demands.
+    pub schema_refused: u64,
 }
 
 impl Stats {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anymq_catalog::SchemaRules;
 use anymq_catalog::topic_config::TopicSettings;
 
 /// What kind of queue a client asked for. One engine; the differences are these few.
@@ -67,4 +68,6 @@ pub struct Settings {
     pub consumer_timeout_ms: Option<u64>,
     /// Of a topic's partition: its own settings, which say what is kept.
     pub topic: Option<Arc<TopicSettings>>,
+    /// What must be written with a schema of the registry.
+    pub schemas: SchemaRules,
 }

@@ -2,12 +2,14 @@
 
 use super::Session;
 use crate::api::{HolderId, Outcome, PublishBatch, Published, Settled};
+use crate::error::Error;
 
 impl Session {
     /// Publishes the messages of a batch in order, up to the first that cannot be taken; the batch is empty afterwards.
     pub fn publish(&self, batch: &mut PublishBatch) -> Published {
+        let refused = self.judge(batch);
         let published = self.with(|core, fx| core.publish(fx, self.id, batch)).0;
-        self.timed(published)
+        self.timed(with_error(published, refused))
     }
 
     /// Publishes a batch as [`Session::publish`] does and then ends leases, in one journal group: a confirm proves that what was
@@ -19,8 +21,9 @@ impl Session {
         outcome: Outcome,
         leases: &[Settled],
     ) -> Published {
+        let mut refused = self.judge(batch);
         let (published, _) = self.with(|core, fx| {
-            let published = core.publish(fx, self.id, batch);
+            let published = with_error(core.publish(fx, self.id, batch), refused.take());
             if published.error.is_none() {
                 core.settle(fx, holder, outcome, leases);
             }
@@ -37,4 +40,10 @@ impl Session {
         }
         published
     }
+}
+
+/// The error of a batch that was cut short, unless there was one before.
+fn with_error(mut published: Published, error: Option<Error>) -> Published {
+    published.error = published.error.or(error);
+    published
 }

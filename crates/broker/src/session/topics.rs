@@ -101,12 +101,17 @@ impl Session {
 
     /// Stores batches, each by itself, in one journal group.
     pub fn write(&self, writes: Vec<Write>) -> WroteAll {
+        let mut refused = self.judge_writes(&writes).into_iter();
         let ((results, end), _) = self.with(|core, fx| {
-            let results = core.write(fx, self.id, writes);
+            let mut write = |write| match refused.next().flatten() {
+                Some(fault) => Err(fault),
+                None => core.write(fx, self.id, write),
+            };
+            let results: Vec<_> = writes.into_iter().map(&mut write).collect();
             (results, fx.end())
         });
         // What was stored before may still be on its way to the disk.
-        let again = results.iter().any(|r| r.is_ok_and(|wrote| wrote.duplicate));
+        let again = results.iter().any(|r| r.as_ref().is_ok_and(|wrote| wrote.duplicate));
         let end = end.or_else(|| again.then(|| self.broker.inner.log.end()));
         WroteAll { results, commit: self.pending(end) }
     }

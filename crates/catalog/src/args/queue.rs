@@ -6,6 +6,7 @@ use anymq_types::value::{Table, Value};
 
 use super::problem::{ArgError, Problem, resource, type_name};
 use crate::model::{QueueKind, RoutingKey};
+use crate::schema_rules::{SchemaRules, SubjectNaming};
 
 mod known;
 
@@ -61,6 +62,19 @@ pub struct QueueArgs {
     pub message_group: Option<bool>,
     /// `x-anymq-dedup-window-ms`: how long a deduplication id is remembered.
     pub dedup_window_ms: Option<u64>,
+    /// `x-anymq-schema-validation`: key, value or both are of a schema that the registry knows; which of them.
+    pub schema_validation: Option<(bool, bool)>,
+    /// `x-anymq-schema-subject`: how the schema's subject is named.
+    pub schema_subject: Option<SubjectNaming>,
+}
+
+impl QueueArgs {
+    /// What must be written with a schema.
+    pub(crate) fn schema_rules(&self) -> SchemaRules {
+        let naming = self.schema_subject.unwrap_or_default();
+        let (key, value) = self.schema_validation.unwrap_or_default();
+        SchemaRules { key: key.then_some(naming), value: value.then_some(naming) }
+    }
 }
 
 /// A queue declaration that is refused. `Display` is RabbitMQ's text; the AMQP code is always 406.

@@ -8,6 +8,7 @@ use crate::model::{Parameter, Policy, Vhost};
 use crate::policy::CompiledPolicy;
 
 mod acls;
+mod schemas;
 mod tenants;
 mod topics;
 mod topology;
@@ -134,6 +135,15 @@ impl Catalog {
             Change::GlobalParameterDelete { name } => {
                 Ok(Applied::changed(self.global_parameters.remove(&name).is_some()))
             }
+            Change::SchemaPut(schema) => self.schema_put(schema),
+            Change::SchemaVersionPut(version) => self.schema_version_put(version),
+            Change::SchemaVersionDelete { vhost, subject, version } => {
+                Ok(self.schema_version_delete(vhost, &subject, version))
+            }
+            Change::SubjectSettingsPut(settings) => self.subject_settings_put(settings),
+            Change::SubjectSettingsDelete { vhost, subject } => {
+                Ok(self.subject_settings_delete(vhost, &subject))
+            }
         }
     }
 
@@ -143,6 +153,7 @@ impl Catalog {
             vhost: old.vhost.max(next.vhost),
             exchange: old.exchange.max(next.exchange),
             queue: old.queue.max(next.queue),
+            schema: old.schema.max(next.schema),
         };
         Applied::changed(self.next != old)
     }

@@ -46,6 +46,12 @@ impl Catalog {
                     Destination::Exchange(name) => self.add_exchange(real.exchange(b.vhost, name)),
                 }
             }
+            Change::SchemaVersionPut(version) => {
+                let schema = real.schemas(version.vhost).and_then(|s| s.schema(version.schema));
+                if let (Some(schema), Some(entry)) = (schema, self.vhosts.get_mut(&version.vhost)) {
+                    entry.schemas.put_schema((**schema).clone());
+                }
+            }
             Change::TopicPut(topic) => {
                 let old = real.topic(topic.vhost, &topic.name);
                 old.into_iter().for_each(|old| self.add_topic(real, old));

@@ -31,6 +31,7 @@ impl Catalog {
             let exchanges = self.exchanges(*id).filter(|x| x.durable && !x.is_predeclared());
             let queues = self.queues(*id).filter(|q| q.is_durable());
             let topics = self.topics(*id);
+            let schemas = self.schemas(*id).into_iter().flat_map(|schemas| schemas.snapshot());
             let bindings = self.bindings(*id).filter(|b| self.is_binding_durable(b));
             acls.into_iter()
                 .chain(parameters)
@@ -38,6 +39,7 @@ impl Catalog {
                 .chain(exchanges.map(|x| Change::ExchangePut((**x).clone())))
                 .chain(queues.map(|q| Change::QueuePut((**q).clone())))
                 .chain(topics.map(|t| Change::TopicPut((**t).clone())))
+                .chain(schemas)
                 .chain(bindings.map(|b| Change::BindingPut((**b).clone())))
         });
         ids.chain(vhosts)

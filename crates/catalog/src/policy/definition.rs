@@ -28,7 +28,7 @@ const fn key(name: &'static str, what: &'static str, operator: bool, not_for: &'
 
 /// In the order of RabbitMQ's validators. Those of other plugins and of mirroring, which existed once, are accepted
 /// so that definitions can be imported; they change nothing on a single node.
-static KEYS: [Key; 31] = [
+static KEYS: [Key; 33] = [
     key("alternate-exchange", "alternate exchange name", false, &[]),
     key("consumer-timeout", "consumer timeout", false, &[]),
     key("dead-letter-exchange", "dead letter exchange name", false, &[Stream]),
@@ -60,6 +60,8 @@ static KEYS: [Key; 31] = [
     key("ha-sync-batch-size", "ha sync batch size", true, &[]),
     key("ha-promote-on-shutdown", "ha promote on shutdown", true, &[Quorum, Stream]),
     key("ha-promote-on-failure", "ha promote on failure", true, &[Quorum, Stream]),
+    key("anymq-schema-validation", "schema validation: key, value or both with a comma", false, &[]),
+    key("anymq-schema-subject", "schema subject: topic, record or topic-record", false, &[]),
 ];
 
 /// Whether a policy with that key can apply to queues of that type.

@@ -82,6 +82,7 @@ pub enum Standing {
 #[derive(Debug)]
 #[allow(missing_docs, reason = "each takes the value that its name says")]
 pub enum Set {
+    Flag(fn(&mut TopicSettings, bool)),
     Number(fn(&mut TopicSettings, i64)),
     Ratio(fn(&mut TopicSettings, f64)),
     Word(fn(&mut TopicSettings, &str)),
@@ -129,6 +130,7 @@ impl Key {
         }
         let value = self.shape.read(text.trim()).map_err(refuse)?;
         match (&self.standing, value) {
+            (Standing::Done(Set::Flag(set)), Value::Flag(flag)) => set(settings, flag),
             (Standing::Done(Set::Number(set)), Value::Number(number)) => set(settings, number),
             (Standing::Done(Set::Ratio(set)), Value::Ratio(ratio)) => set(settings, ratio),
             (Standing::Done(Set::Word(set)), Value::Word(word)) => set(settings, word),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::ConfigError;
+use crate::schema_rules::{SchemaRules, SubjectNaming};
 
 /// What becomes of old messages. With neither, they are kept for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,10 @@ pub struct TopicSettings {
     pub gzip_level: Option<u8>,
     /// `compression.zstd.level`, −131072 to 22.
     pub zstd_level: i32,
+    /// `confluent.key.schema.validation` and `confluent.value.schema.validation`: keys, values are of a schema of the registry.
+    pub schema_validation: (bool, bool),
+    /// `confluent.key.subject.name.strategy` and `confluent.value.subject.name.strategy`
+    pub subject_naming: (SubjectNaming, SubjectNaming),
 }
 
 impl Default for TopicSettings {
@@ -96,6 +101,8 @@ impl Default for TopicSettings {
             compression: CompressionType::Producer,
             gzip_level: None,
             zstd_level: 3,
+            schema_validation: (false, false),
+            subject_naming: Default::default(),
         }
     }
 }
@@ -114,6 +121,14 @@ impl TopicSettings {
         }
         let (min, max) = (self.min_compaction_lag_ms, self.max_compaction_lag_ms);
         if min > max { Err(ConfigError::LagsCross { min, max }) } else { Ok(self) }
+    }
+}
+
+impl TopicSettings {
+    /// What must be written with a schema.
+    pub fn schema_rules(&self) -> SchemaRules {
+        let ((key, value), (of_key, of_value)) = (self.schema_validation, self.subject_naming);
+        SchemaRules { key: key.then_some(of_key), value: value.then_some(of_value) }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Every setting of topics.
 
-use super::key::Set::{Number, Ratio, Word, Words};
+use super::key::Set::{Flag, Number, Ratio, Word, Words};
 use super::key::Shape::{AnyOf, Boolean, GzipLevel, Int, Long, OneOf, Ratio as Share, Replicas};
 use super::key::Standing::{Done, Fixed, Moot};
 use super::key::{Key, Shape, Standing};
 use super::settings::{Cleanup, CompressionType, TimestampType};
+use crate::schema_rules::SubjectNaming;
 
 const INT_MAX: i64 = i32::MAX as i64;
 const FOREVER: &str = "9223372036854775807";
@@ -53,6 +54,16 @@ pub static KEYS: &[Key] = &[
         Done(Number(|s, level| s.zstd_level = level as i32)),
         "How hard zstd tries if compression.type is zstd.")
         .from("compression.zstd.level"),
+    key("confluent.key.schema.validation", "false", Boolean, Done(Flag(|s, on| s.schema_validation.0 = on)),
+        "Whether keys must be of a schema that is registered under their subject; a message without a key is taken."),
+    key("confluent.key.subject.name.strategy", SubjectNaming::CLASSES[0], OneOf(&SubjectNaming::CLASSES),
+        Done(Word(|s, word| s.subject_naming.0 = naming(word))),
+        "How the subject of a key's schema is named."),
+    key("confluent.value.schema.validation", "false", Boolean, Done(Flag(|s, on| s.schema_validation.1 = on)),
+        "Whether values must be of a schema that is registered under their subject; a message without a value is taken."),
+    key("confluent.value.subject.name.strategy", SubjectNaming::CLASSES[0], OneOf(&SubjectNaming::CLASSES),
+        Done(Word(|s, word| s.subject_naming.1 = naming(word))),
+        "How the subject of a value's schema is named."),
     key("delete.retention.ms", "86400000", Long { min: 0 },
         Done(Number(|s, ms| s.delete_retention_ms = ms.unsigned_abs())),
         "How long a compacted topic keeps the mark of a deleted key: a reader that begins at the first message has so long to see it.")
@@ -141,3 +152,7 @@ pub static KEYS: &[Key] = &[
         "Whether a replica that is behind may lead when no other is left.")
         .from("unclean.leader.election.enable"),
 ];
+
+fn naming(word: &str) -> SubjectNaming {
+    SubjectNaming::named(word).unwrap_or_default()
+}

@@ -1,6 +1,7 @@
 //! What a running Kafka 4.2.0 answered to `CreateTopics` with these settings, and what they come to here.
 
 use super::*;
+use crate::schema_rules::SubjectNaming;
 
 fn map(pairs: &[(&str, &str)]) -> BTreeMap<Arc<str>, Arc<str>> {
     pairs.iter().map(|(key, value)| (Arc::from(*key), Arc::from(*value))).collect()
@@ -13,7 +14,7 @@ fn settings(pairs: &[(&str, &str)]) -> TopicSettings {
 #[test]
 fn the_table_is_in_order_and_its_defaults_are_the_settings_of_a_topic_that_sets_nothing() {
     assert!(KEYS.is_sorted_by(|a, b| a.name < b.name));
-    assert_eq!(KEYS.len(), 33);
+    assert_eq!(KEYS.len(), 37);
     for key in KEYS {
         assert!(std::ptr::eq(find(key.name).unwrap(), key));
         let mut settings = TopicSettings::default();
@@ -30,6 +31,10 @@ fn each_setting_that_is_done_changes_what_the_topic_does() {
         ("compression.gzip.level", "9"),
         ("compression.type", "zstd"),
         ("compression.zstd.level", "-7"),
+        ("confluent.key.schema.validation", "true"),
+        ("confluent.key.subject.name.strategy", SubjectNaming::CLASSES[1]),
+        ("confluent.value.schema.validation", "true"),
+        ("confluent.value.subject.name.strategy", SubjectNaming::CLASSES[2]),
         ("delete.retention.ms", "1"),
         ("max.compaction.lag.ms", "1"),
         ("max.message.bytes", "100"),
@@ -46,7 +51,7 @@ fn each_setting_that_is_done_changes_what_the_topic_does() {
         assert_ne!(settings(&[(name, value)]), TopicSettings::default(), "{name}");
     }
     let done = KEYS.iter().filter(|key| matches!(key.standing, Standing::Done(_))).count();
-    assert_eq!(done, 16, "a setting that is done stands in the list above");
+    assert_eq!(done, 20, "a setting that is done stands in the list above");
 }
 
 #[test]

@@ -137,6 +137,11 @@ fn refusal(fault: WriteFault) -> Refusal {
         WriteFault::NoPartition => Refusal::of(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         WriteFault::Forbidden => Refusal::of(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
         WriteFault::Unreadable => Refusal::of(ErrorCode::INVALID_RECORD),
+        WriteFault::Schema(records) => Refusal {
+            message: records.first().map(|(index, why)| format!("record {index}: {why}")),
+            records,
+            ..Refusal::of(ErrorCode::INVALID_RECORD)
+        },
         // Clients look for this code in answers to what they wrote, and for others elsewhere.
         WriteFault::Transaction(TxnFault::Fenced) => Refusal::of(ErrorCode::INVALID_PRODUCER_EPOCH),
         WriteFault::Transaction(TxnFault::NotThisProducer) => {

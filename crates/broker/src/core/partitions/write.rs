@@ -22,17 +22,8 @@ use crate::transactions::{TxnFault, TxnState};
 const LEADER_EPOCH: i32 = 0;
 
 impl Core {
-    /// Stores batches, each by itself, all in one journal group.
+    /// Stores a batch.
     pub(crate) fn write(
-        &mut self,
-        fx: &mut Fx<'_>,
-        session: ConnectionId,
-        writes: Vec<Write>,
-    ) -> Vec<Result<Wrote, WriteFault>> {
-        writes.into_iter().map(|write| self.write_one(fx, session, write)).collect()
-    }
-
-    fn write_one(
         &mut self,
         fx: &mut Fx<'_>,
         session: ConnectionId,

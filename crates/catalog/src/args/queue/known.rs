@@ -5,6 +5,7 @@ use anymq_types::value::{Table, Value};
 use super::{DeadLetterStrategy, Overflow, QueueArgs};
 use crate::args::problem::{Problem, type_name};
 use crate::model::{QueueKind, RoutingKey};
+use crate::schema_rules::{SchemaRules, SubjectNaming};
 
 /// Ten years, RabbitMQ's bound on every time to live.
 const TTL_MS_MAX: i64 = 315_360_000_000;
@@ -55,7 +56,7 @@ const fn known(key: &'static str, flags: u8, parse: fn(&mut QueueArgs, &Value, &
 }
 
 /// In the order RabbitMQ checks them; `x-queue-type` comes before all and is read by the caller.
-pub(crate) static KNOWN: [Known; 26] = [
+pub(crate) static KNOWN: [Known; 28] = [
     known("x-expires", C | Q, |args, value, _| set(&mut args.expires_ms, expires(value))),
     known("x-message-ttl", C | Q, |args, value, _| set(&mut args.message_ttl_ms, ttl(value))),
     known("x-dead-letter-exchange", C | Q, |args, value, _| {
@@ -134,6 +135,17 @@ pub(crate) static KNOWN: [Known; 26] = [
     known("x-anymq-message-group", C | Q, |args, value, _| set(&mut args.message_group, boolean(value))),
     known("x-anymq-dedup-window-ms", C | Q | S, |args, value, _| {
         set(&mut args.dedup_window_ms, expires(value))
+    }),
+    known("x-anymq-schema-validation", C | Q | S, |args, value, _| {
+        let parts = text(value)?.and_then(SchemaRules::parts).ok_or(Problem::Atom("invalid_schema_parts"))?;
+        args.schema_validation = Some(parts);
+        Ok(())
+    }),
+    known("x-anymq-schema-subject", C | Q | S, |args, value, _| {
+        let naming = text(value)?.filter(|text| SubjectNaming::WORDS.contains(text));
+        let naming = naming.and_then(SubjectNaming::named).ok_or(Problem::Atom("invalid_schema_subject"))?;
+        args.schema_subject = Some(naming);
+        Ok(())
     }),
 ];
 

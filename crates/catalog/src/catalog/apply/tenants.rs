@@ -133,6 +133,7 @@ impl VhostEntry {
             policies: Default::default(),
             operator_policies: Default::default(),
             parameters: Default::default(),
+            schemas: Default::default(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What a topic demands of a batch, and what is done to one before it is stored.
 
 use anymq_batch::{
-    BatchHeader, Compression, DECOMPRESSED_BYTES_MAX, Fault, RecordFault, Rules, Scan, Timestamps, rebuild,
-    set_stamp, validate,
+    BatchHeader, Compression, DECOMPRESSED_BYTES_MAX, Fault, Rules, Scan, Timestamps, rebuild, set_stamp,
+    validate,
 };
 use anymq_broker::topics::TopicInfo;
 use anymq_catalog::topic_config::{CompressionType, TimestampType};
@@ -20,8 +20,8 @@ const GZIP_LEVEL: u32 = 6;
 pub(super) struct Refusal {
     pub(super) code: ErrorCode,
     pub(super) message: Option<String>,
-    /// Records that the topic does not take, by their index.
-    pub(super) records: Vec<(u32, RecordFault)>,
+    /// Records that the topic does not take, by their index, and why.
+    pub(super) records: Vec<(u32, String)>,
 }
 
 impl Refusal {
@@ -34,7 +34,9 @@ impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         let (code, message) = (ErrorCode(fault.code()), Some(fault.to_string()));
         let records = match fault {
-            Fault::Records(faults) => faults.listed,
+            Fault::Records(faults) => {
+                faults.listed.into_iter().map(|(index, fault)| (index, fault.to_string())).collect()
+            }
             _ => Vec::new(),
         };
         Refusal { code, message, records }
@@ -42,11 +44,8 @@ impl From<Fault> for Refusal {
 }
 
 /// A record's place in the batch and what is wrong with it, as the client is told.
-pub(super) fn record_error((index, fault): (u32, RecordFault)) -> RecordError<'static> {
-    RecordError {
-        batch_index: index.cast_signed(),
-        batch_index_error_message: Some(fault.to_string().into()),
-    }
+pub(super) fn record_error((index, why): (u32, String)) -> RecordError<'static> {
+    RecordError { batch_index: index.cast_signed(), batch_index_error_message: Some(why.into()) }
 }
 
 /// What a topic demands of a batch at this moment.
