@@ -15,6 +15,10 @@ pub mod kafka;
 #[path = "bodies/batch.rs"]
 pub mod batch;
 
+// A door, too.
+#[path = "bodies/registry.rs"]
+pub mod registry;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bodies::Target;
@@ -36,9 +40,13 @@ const KAFKA: &[Target] = &[
 const BATCH: Target =
     Target { name: "kafka_batches", body: batch::batches, seeds: batch::seeds, base: batch::BASE };
 
+/// Schemas, and payloads by them.
+const SCHEMAS: Target =
+    Target { name: "schemas", body: registry::schemas, seeds: registry::seeds, base: registry::BASE };
+
 /// All targets.
 pub fn targets() -> impl Iterator<Item = &'static Target> {
-    bodies::ALL.iter().chain(KAFKA).chain([&BATCH])
+    bodies::ALL.iter().chain(KAFKA).chain([&BATCH, &SCHEMAS])
 }
 
 /// Runs a target's body on one input.

@@ -35,6 +35,9 @@ pub(crate) fn text(
     if let Some(kafka) = &places.kafka {
         text.push_str(&format!("  Kafka       {kafka}\n"));
     }
+    if let Some(registry) = &places.registry {
+        text.push_str(&format!("  Schemas     http://{registry}\n"));
+    }
     text.push_str(&format!("  Admin API   http://{}/api/v1/overview\n", places.admin));
     if let Some(metrics) = &places.metrics {
         text.push_str(&format!("  Metrics     http://{metrics}/metrics\n"));
@@ -53,9 +56,20 @@ pub(crate) fn text(
          \x20 channel.queue_declare('hello', durable=True)\n\
          \x20 channel.confirm_delivery()\n\
          \x20 channel.basic_publish('', 'hello', b'world', pika.BasicProperties(delivery_mode=2))   # on disk\n\
-         \nanymq queue ls · anymq top · Ctrl-C stops\n"
+         {}\nanymq queue ls · anymq top · Ctrl-C stops\n",
+        places.registry.as_deref().map(schemas).unwrap_or_default()
     ));
     text
+}
+
+/// How the schema registry is used.
+fn schemas(address: &str) -> String {
+    format!(
+        "\nSchemas (pip install 'confluent-kafka[schemaregistry,avro]'):\n\n\
+         \x20 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient\n\
+         \x20 registry = SchemaRegistryClient({{'url': 'http://{address}'}})\n\
+         \x20 registry.register_schema('hello-value', Schema('\"string\"', 'AVRO'))\n"
+    )
 }
 
 /// With the password only if it is the one everybody knows.

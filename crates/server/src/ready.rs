@@ -19,6 +19,9 @@ pub(crate) struct Places {
     /// Kafka; the TLS port if there is no plain one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kafka: Option<String>,
+    /// Schema registry; the TLS port if there is no plain one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) registry: Option<String>,
     /// Admin API.
     pub(crate) admin: String,
     /// Metrics and health without login.
@@ -32,6 +35,7 @@ impl Places {
     pub(crate) fn of(
         amqp: &Listener,
         kafka: Option<&Listener>,
+        registry: Option<&Listener>,
         admin: &Listener,
         metrics: Option<&Listener>,
     ) -> Places {
@@ -39,6 +43,7 @@ impl Places {
             amqp: any(amqp).unwrap_or_default(),
             amqps: reachable(&amqp.tls_addresses()),
             kafka: kafka.and_then(any),
+            registry: registry.and_then(any),
             admin: any(admin).unwrap_or_default(),
             metrics: metrics.and_then(any),
             pid: std::process::id(),
@@ -97,6 +102,7 @@ mod tests {
             amqp: "127.0.0.1:1".into(),
             amqps: None,
             kafka: None,
+            registry: None,
             admin: "127.0.0.1:2".into(),
             metrics: None,
             pid: 7,

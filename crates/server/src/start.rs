@@ -73,8 +73,9 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
     board.certificates(tls.clone());
     let desk = Desk::new(board.clone(), settings.admin.door.clone(), settings.metrics.door.clone());
     let (clients, operators) = (Lifecycle::new(), Lifecycle::new());
-    let Doors { amqp, kafka, admin, metrics, moved } = doors;
-    let places = ready::Places::of(&amqp, kafka.first().map(|node| &node.open), &admin, metrics.as_ref());
+    let Doors { amqp, kafka, registry, admin, metrics, moved } = doors;
+    let first = kafka.first().map(|node| &node.open);
+    let places = ready::Places::of(&amqp, first, registry.as_ref(), &admin, metrics.as_ref());
     anymq_admin::serve_admin(admin, &operators, desk.clone());
     if let Some(metrics) = metrics {
         anymq_admin::serve_metrics(metrics, &operators, desk);
@@ -90,10 +91,11 @@ async fn serve(start: Start, level: logging::Level, began: Duration) -> Result<(
     }
     anymq_amqp::serve(amqp, broker.clone(), settings.amqp.door.clone(), &clients);
     anymq_kafka::serve(kafka, broker.clone(), settings.kafka.door.clone(), &clients);
+    anymq_registry::serve(registry, broker.clone(), settings.registry.door.clone(), &clients);
     board.ready(Arc::new(BrokerHall::new(broker.clone(), data_dir.clone())));
     memory::give_back_in_background();
     let took = SystemClock.monotonic().saturating_sub(began);
-    tracing::info!(amqp = %places.amqp, kafka = places.kafka.as_deref(), admin = %places.admin, took_ms = took.as_millis() as u64, "serving");
+    tracing::info!(amqp = %places.amqp, kafka = places.kafka.as_deref(), registry = places.registry.as_deref(), admin = %places.admin, took_ms = took.as_millis() as u64, "serving");
     if banner {
         crate::commands::print(&banner::text(&settings, &places, &moved, &data_dir, took))?;
     }
@@ -174,6 +176,7 @@ struct Doors {
     amqp: Listener,
     /// One for each node that clients are told of; none if the door is closed.
     kafka: Vec<anymq_kafka::Node>,
+    registry: Option<Listener>,
     admin: Listener,
     metrics: Option<Listener>,
     moved: Vec<Moved>,
@@ -185,7 +188,8 @@ impl Doors {
         let kafka = self.kafka.iter().flat_map(|node| std::iter::once(&node.open).chain(&node.login));
         let kafka = kafka.map(|k| ("kafka", k));
         let admin = std::iter::once(("admin", &self.admin));
-        amqp.chain(kafka).chain(admin).chain(self.metrics.as_ref().map(|m| ("metrics", m)))
+        let registry = self.registry.as_ref().map(|r| ("registry", r));
+        amqp.chain(kafka).chain(registry).chain(admin).chain(self.metrics.as_ref().map(|m| ("metrics", m)))
     }
 
     fn addresses(&self) -> Vec<ListenerAddress> {
@@ -211,12 +215,16 @@ fn bind(settings: &mut Settings, ports: Ports) -> Result<Doors, Problem> {
     let mut moved = Vec::new();
     let amqp = bind_one("amqp", &mut settings.amqp.listen, ports, &mut moved)?;
     let kafka = bind_kafka(settings, ports, &mut moved)?;
+    let registry = match settings.registry.door.enabled {
+        true => Some(bind_one("registry", &mut settings.registry.listen, ports, &mut moved)?),
+        false => None,
+    };
     let admin = bind_one("admin", &mut settings.admin.listen, ports, &mut moved)?;
     let metrics = match settings.metrics.door.enabled {
         true => Some(bind_one("metrics", &mut settings.metrics.listen, ports, &mut moved)?),
         false => None,
     };
-    Ok(Doors { amqp, kafka, admin, metrics, moved })
+    Ok(Doors { amqp, kafka, registry, admin, metrics, moved })
 }
 
 /// A listener for each node that clients are told of.

@@ -14,6 +14,7 @@ const NET: &str = include_str!("../../../net/src/config.rs");
 const ADMIN: &str = include_str!("../../../admin/src/config.rs");
 const AMQP: &str = include_str!("../../../amqp/src/config.rs");
 const KAFKA: &str = include_str!("../../../kafka/src/config.rs");
+const REGISTRY: &str = include_str!("../../../registry/src/config.rs");
 const OAUTH2: &str = include_str!("../../../auth/src/oauth2/config.rs");
 const BROKER: &str = include_str!("../../../broker/src/config.rs");
 const GROUPS: &str = include_str!("../../../broker/src/groups/config.rs");
@@ -30,6 +31,7 @@ const CHAPTERS: &[Chapter] = &[
     Chapter { table: "broker.groups", structs: &[("Config", GROUPS)] },
     Chapter { table: "amqp", structs: &[("Config", NET), ("Config", AMQP)] },
     Chapter { table: "kafka", structs: &[("Config", NET), ("Config", KAFKA)] },
+    Chapter { table: "registry", structs: &[("Config", NET), ("Config", REGISTRY)] },
     Chapter { table: "admin", structs: &[("Config", NET), ("Config", ADMIN)] },
     Chapter { table: "metrics", structs: &[("Config", NET), ("MetricsConfig", ADMIN)] },
 ];
@@ -53,7 +55,7 @@ Later places win: defaults, `anymq.toml` (or `--config FILE`), the environment, 
 const DEV: &str = "
 ## What `anymq dev` does otherwise
 
-`anymq dev` begins with `amqp.addresses`, `kafka.addresses` and `metrics.addresses` at this machine only and `logging.level = \"warn\"`; a port that is taken is moved to the next
+`anymq dev` begins with `registry.enabled = true`, with `amqp.addresses`, `kafka.addresses`, `registry.addresses` and `metrics.addresses` at this machine only and `logging.level = \"warn\"`; a port that is taken is moved to the next
 free one, and it says so.
 ";
 

@@ -247,6 +247,7 @@ settings! {
     plain broker: anymq_broker::Config,
     door amqp: anymq_amqp::Config,
     door kafka: anymq_kafka::Config,
+    door registry: anymq_registry::Config,
     door admin: anymq_admin::Config,
     door metrics: anymq_admin::MetricsConfig,
 }
@@ -264,7 +265,7 @@ fn loopback() -> Vec<std::net::IpAddr> {
 }
 
 impl Default for Settings {
-    /// What `anymq serve` begins with: AMQP, Kafka and metrics on every interface, the admin API on this machine only.
+    /// What `anymq serve` begins with: AMQP, Kafka and metrics on every interface, the admin API on this machine only, no schema registry.
     fn default() -> Self {
         let sockets = |port, tls_port| anymq_net::Config { port, tls_port, ..anymq_net::Config::default() };
         Settings {
@@ -276,6 +277,10 @@ impl Default for Settings {
             broker: anymq_broker::Config::default(),
             amqp: Door { listen: sockets(5672, 5671), door: Default::default() },
             kafka: Door { listen: sockets(9092, 9093), door: Default::default() },
+            registry: Door {
+                listen: anymq_net::Config { max_connections: 4_096, ..sockets(8081, 8082) },
+                door: Default::default(),
+            },
             admin: Door {
                 listen: anymq_net::Config {
                     addresses: loopback(),
@@ -298,6 +303,8 @@ impl Settings {
         let mut settings = Settings::default();
         settings.amqp.listen.addresses = loopback();
         settings.kafka.listen.addresses = loopback();
+        settings.registry.listen.addresses = loopback();
+        settings.registry.door.enabled = true;
         settings.metrics.listen.addresses = loopback();
         settings.logging.level = "warn".into();
         settings
@@ -334,6 +341,7 @@ impl Settings {
         for (section, listen) in [
             ("amqp", &self.amqp.listen),
             ("kafka", &self.kafka.listen),
+            ("registry", &self.registry.listen),
             ("admin", &self.admin.listen),
             ("metrics", &self.metrics.listen),
         ] {
@@ -343,6 +351,7 @@ impl Settings {
             let reason = "is set and kafka.tls is not, so it would have no certificate";
             return Err(("kafka.login_tls_port".into(), reason.into()));
         }
+        self.registry.door.validate().map_err(at("registry"))?;
         self.admin.door.validate().map_err(at("admin"))?;
         self.metrics.door.validate().map_err(at("metrics"))?;
         Ok(())
