@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Interop tests with unmodified clients.
 #
-#   tests/interop/run.sh target/release/anymq [PART…]      parts: probes node celery crash kafka (all)
+#   tests/interop/run.sh target/release/anymq [PART…]      parts: probes node celery crash kafka registry (all)
 #
 # Installs the clients from PyPI, npm and Maven beside the tests, once. Longer runs, as for a release:
 #   CRASH_ROUNDS=200 CELERY_TASKS=10000 A12_ROUNDS=1000 tests/interop/run.sh target/release/anymq
@@ -19,7 +19,7 @@ elif [ -z "${AMQP_URL:-}" ]; then
   echo "without a binary AMQP_URL says which server"; exit 2
 fi
 shift
-parts=${*:-probes node celery crash kafka}
+parts=${*:-probes node celery crash kafka registry}
 failed=
 INTEROP_SKIPPED=$(mktemp); export INTEROP_SKIPPED
 trap 'rm -f "$INTEROP_SKIPPED"' EXIT
@@ -34,8 +34,8 @@ install_node() {
   cmp -s "$here/node/package-lock.json" "$here/node/node_modules/installed.json" && return
   (cd "$here/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) && cp "$here/node/package-lock.json" "$here/node/node_modules/installed.json"
 }
-install_kafka() {
-  local here=$here/kafka
+install_both() { # FOLDER: clients from PyPI and npm
+  local here=$here/$1
   cmp -s "$here/requirements.txt" "$here/.venv/installed.txt" || {
     python3 -m venv "$here/.venv" && "$here/.venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" \
       && cp "$here/requirements.txt" "$here/.venv/installed.txt"
@@ -60,7 +60,8 @@ part() { # NAME COMMAND…
 
 case " $parts " in *" probes "*|*" celery "*) install_python || { echo "cannot install the Python clients"; exit 2; };; esac
 case " $parts " in *" node "*|*" crash "*) install_node || { echo "cannot install the Node clients"; exit 2; };; esac
-case " $parts " in *" kafka "*|*" crash "*) install_kafka || { echo "cannot install the Kafka clients"; exit 2; };; esac
+case " $parts " in *" kafka "*|*" crash "*) install_both kafka || { echo "cannot install the Kafka clients"; exit 2; };; esac
+case " $parts " in *" registry "*) install_both registry || { echo "cannot install the registry's clients"; exit 2; };; esac
 
 for name in $parts; do
   case $name in
@@ -72,6 +73,13 @@ for name in $parts; do
         part librdkafka bash -c 'cd "$0" && .venv/bin/python -m pytest -p no:cacheprovider test_librdkafka.py test_groups.py test_mapping.py test_promises.py test_operating.py' "$here/kafka"
       else
         echo "== kafka skipped: starts brokers of its own"
+      fi;;
+    registry)
+      if [ -n "${ANYMQ_BIN:-}" ]; then
+        part registry-js npm --prefix "$here/registry" test --silent
+        part registry-python bash -c 'cd "$0" && .venv/bin/python -m pytest -p no:cacheprovider test_api.py test_serializers.py' "$here/registry"
+      else
+        echo "== registry skipped: starts brokers of its own"
       fi;;
     celery) part celery pytest test_celery.py;;
     crash)
