@@ -1,6 +1,6 @@
 //! The schema registry: Confluent's HTTP API as a door, and the judge of messages against schemas.
 //!
-//! Stands on `net` (connections), `broker` (the hall) and `catalog` (where schemas live, see docs/adr/0009). [`serve`] opens the door and hands
+//! Stands on `net` (connections), `broker` (the hall) and `catalog` (where schemas live, see docs/adr/0011). [`serve`] opens the door and hands
 //! the [`Judge`] to the hall. `language` is one schema, whatever it is written in; `avro`, `json` and `protobuf` are the three languages: parsing,
 //! comparing, judging payloads. `registry` with `register`, `subjects` and `settings` are the operations, `router` the table of paths.
 //!
