@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anymq_auth::oauth2::{Token, TokenError, TokenVerifier, Unsecured};
-use anymq_auth::{Refusal, Turn};
+use anymq_auth::{Access, Refusal, Turn};
 use anymq_catalog::Vhost;
 use anymq_types::{ConnectionId, Millis};
 
@@ -155,7 +155,8 @@ impl Broker {
         if let Some(expiry) = Expiry::of(token, self.inner.wall_now(), now).filter(|e| e.is_over(now)) {
             return Err(Error::not_allowed(refused() + &expiry.text(now)));
         }
-        let access = self.token_access(core, token, vhost, principal.peer.ip());
+        let granted = token.opens(&vhost.name).then(|| token.access(&vhost.name));
+        let access = self.token_access(core, token, granted, vhost, principal.peer.ip());
         access.ok_or_else(|| Error::not_allowed(refused()))
     }
 
@@ -171,13 +172,19 @@ impl Broker {
         })
     }
 
-    /// The rights of a token in a vhost, and when they end.
-    fn token_access(&self, core: &Core, token: &Token, vhost: &Vhost, host: IpAddr) -> Option<SessionAccess> {
+    /// What a token grants in a vhost with the rules that name its user, and when it ends.
+    fn token_access(
+        &self,
+        core: &Core,
+        token: &Token,
+        granted: Option<Access>,
+        vhost: &Vhost,
+        host: IpAddr,
+    ) -> Option<SessionAccess> {
         let expiry = Expiry::of(token, self.inner.wall_now(), self.now());
         let (tags, acls) = (token.tags().clone(), core.catalog.acls(vhost.id));
         let standing = Standing { user: token.user(), vhost: &vhost.name, host, tags, acls };
-        let access = token.opens(&vhost.name).then(|| token.access(&vhost.name));
-        Some(SessionAccess::new(access, standing)?.until(expiry))
+        Some(SessionAccess::new(granted, standing)?.until(expiry))
     }
 }
 
@@ -202,8 +209,8 @@ impl Session {
         let access = core.sessions.get(&self.id()).and_then(|state| {
             let vhost = core.catalog.vhost_by_id(state.vhost)?;
             let host = state.info.principal.peer.ip();
-            // A token without rights leaves the session, and takes its rights.
-            broker.token_access(&core, &token, vhost, host)
+            // The vhost is not asked about again: a token without rights there leaves the session, and takes its rights.
+            broker.token_access(&core, &token, Some(token.access(&vhost.name)), vhost, host)
         });
         let access = access.ok_or_else(|| Error::forbidden("the new secret was refused"))?;
         let Some(state) = core.sessions.get_mut(&self.id()) else {
