@@ -108,3 +108,29 @@ fn topics_are_made_once_grow_and_go() {
     let again = house.topic("t", 2);
     assert_ne!(again.id, id, "a name is used again, an identity never");
 }
+
+#[test]
+fn a_streams_arguments_are_its_settings_as_a_topic() {
+    let (disk, house) = House::new();
+    house.queue("aged", &[("x-queue-type", "stream"), ("x-max-age", "1h")]);
+    house.queue("plain", &[("x-queue-type", "stream")]);
+    let retention = |house: &House, name: &str| {
+        let topic = house.session.topic(name).expect("a stream is a topic");
+        (topic.config["retention.ms"].to_string(), topic.settings.retention_ms)
+    };
+    assert_eq!(retention(&house, "aged"), ("3600000".into(), Some(3_600_000)));
+    assert_eq!(retention(&house, "plain"), ("-1".into(), None));
+    // It becomes a topic with settings of its own when one is changed, and keeps the others.
+    let other = |config: &BTreeMap<_, _>| {
+        let mut config = config.clone();
+        config.insert("max.message.bytes".into(), "1000".into());
+        Ok(config)
+    };
+    house.session.alter_topic("aged", false, other).expect("allowed");
+    house.session.add_partitions("plain", 2, false).expect("it grows");
+    house.broker.log().commit_now();
+    drop(house);
+    let house = House::open(&disk);
+    assert_eq!(retention(&house, "aged"), ("3600000".into(), Some(3_600_000)));
+    assert_eq!(retention(&house, "plain"), ("-1".into(), None));
+}

@@ -93,7 +93,7 @@ impl Core {
         state.map(|s| s.vhost).ok_or_else(|| Error::unavailable("the connection is closing"))
     }
 
-    fn topic_in(&self, vhost: VhostId, name: &str) -> Option<TopicInfo> {
+    pub(super) fn topic_in(&self, vhost: VhostId, name: &str) -> Option<TopicInfo> {
         if let Some(topic) = self.catalog.topic(vhost, name) {
             return Some(TopicInfo {
                 name: topic.name.clone(),
@@ -109,10 +109,22 @@ impl Core {
             name: queue.name.clone(),
             id: topic_id(queue.id),
             partitions: vec![queue.id],
-            settings: Arc::default(),
-            config: BTreeMap::new(),
+            settings: topic_settings(&self.config_of(queue)),
+            config: self.config_of(queue),
             kind: kind_of(queue.kind),
         })
+    }
+
+    /// What the arguments and policies of a queue come to as a topic's settings. It keeps them when it becomes one.
+    fn config_of(&self, queue: &QueueDef) -> BTreeMap<Arc<str>, Arc<str>> {
+        if queue.kind != QueueKind::Stream {
+            return BTreeMap::new();
+        }
+        let settings = self.catalog.settings(queue);
+        let limits = [("retention.ms", settings.max_age_ms), ("retention.bytes", settings.max_length_bytes)];
+        let text =
+            |limit: Option<u64>| limit.map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX)).to_string();
+        limits.into_iter().map(|(key, limit)| (key.into(), text(limit).into())).collect()
     }
 
     /// Makes a topic.
@@ -229,7 +241,8 @@ impl Core {
                 queue.kind.as_str()
             )));
         }
-        Ok(Topic { vhost, name: queue.name.clone(), partitions: vec![queue.id], config: BTreeMap::new() })
+        let config = self.config_of(queue);
+        Ok(Topic { vhost, name: queue.name.clone(), partitions: vec![queue.id], config })
     }
 
     fn may_configure(&self, session: ConnectionId, name: &str, operation: Operation) -> Result<()> {
