@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Interop tests with unmodified clients.
 #
-#   tests/interop/run.sh target/release/anymq [PART…]      parts: probes node celery crash kafka registry (all)
+#   tests/interop/run.sh target/release/anymq [PART…]      parts: probes node celery crash kafka eos registry (all)
 #
 # Installs the clients from PyPI, npm and Maven beside the tests, once. Longer runs, as for a release:
-#   CRASH_ROUNDS=200 CELERY_TASKS=10000 A12_ROUNDS=1000 tests/interop/run.sh target/release/anymq
+#   CRASH_ROUNDS=200 EOS_ROUNDS=200 CELERY_TASKS=10000 A12_ROUNDS=1000 tests/interop/run.sh target/release/anymq
 # Against a server that runs already (tests that kill the broker are skipped):
 #   AMQP_URL=amqp://HOST:PORT RABBITMQ_MANAGEMENT=http://guest:guest@HOST:PORT RABBITMQ_METRICS=http://HOST:PORT tests/interop/run.sh - [PART…]
 set -u
@@ -19,7 +19,7 @@ elif [ -z "${AMQP_URL:-}" ]; then
   echo "without a binary AMQP_URL says which server"; exit 2
 fi
 shift
-parts=${*:-probes node celery crash kafka registry}
+parts=${*:-probes node celery crash kafka eos registry}
 failed=
 INTEROP_SKIPPED=$(mktemp); export INTEROP_SKIPPED
 trap 'rm -f "$INTEROP_SKIPPED"' EXIT
@@ -59,8 +59,8 @@ part() { # NAME COMMAND…
 }
 
 case " $parts " in *" probes "*|*" celery "*) install_python || { echo "cannot install the Python clients"; exit 2; };; esac
-case " $parts " in *" node "*|*" crash "*) install_node || { echo "cannot install the Node clients"; exit 2; };; esac
-case " $parts " in *" kafka "*|*" crash "*) install_both kafka || { echo "cannot install the Kafka clients"; exit 2; };; esac
+case " $parts " in *" node "*|*" crash "*|*" kafka "*) install_node || { echo "cannot install the Node clients"; exit 2; };; esac
+case " $parts " in *" kafka "*|*" crash "*|*" eos "*) install_both kafka || { echo "cannot install the Kafka clients"; exit 2; };; esac
 case " $parts " in *" registry "*) install_both registry || { echo "cannot install the registry's clients"; exit 2; };; esac
 
 for name in $parts; do
@@ -80,6 +80,12 @@ for name in $parts; do
         part registry-python bash -c 'cd "$0" && .venv/bin/python -m pytest -p no:cacheprovider test_api.py test_serializers.py' "$here/registry"
       else
         echo "== registry skipped: starts brokers of its own"
+      fi;;
+    eos)
+      if [ -n "${ANYMQ_BIN:-}" ]; then
+        part eos "$here/kafka/.venv/bin/python" "$here/eos/eos.py" --rounds "${EOS_ROUNDS:-10}"
+      else
+        echo "== eos skipped: kills the broker"
       fi;;
     celery) part celery pytest test_celery.py;;
     crash)

@@ -35,6 +35,8 @@ pub(crate) const SHARE_TAKEN: u8 = 16;
 pub(crate) const TXN_OFFSETS: u8 = 14;
 /// A partition was compacted: `queue, offset`, everything before it.
 pub(crate) const COMPACTED: u8 = 13;
+/// Records of a partition went through its topic's exchanges: `queue, offset`, everything before it.
+pub(crate) const FORWARDED: u8 = 17;
 /// A transactional id: `id, producer, epoch, bumped, state, timeout ms, since ms, partitions*`.
 pub(crate) const TXN: u8 = 12;
 

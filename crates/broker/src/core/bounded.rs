@@ -10,7 +10,6 @@ use super::deadletter::Reason;
 use super::fx::Fx;
 use crate::queue::pick::{Pick, Run};
 use crate::queue::settings::{Kind, Overflow};
-use crate::routing::Targets;
 
 impl Core {
     /// Whether any target refuses or drops messages when it is full: those are taken one at a time.
@@ -30,11 +29,11 @@ impl Core {
         fx: &mut Fx<'_>,
         bytes: &Bytes,
         record: &Record<'_>,
-        targets: &Targets,
+        targets: &[QueueId],
     ) -> bool {
         let mut accepted: Vec<QueueId> = Vec::new();
         let mut refused = false;
-        for &id in targets.as_slice() {
+        for &id in targets {
             if self.is_duplicate(fx, id, record) {
                 continue;
             }

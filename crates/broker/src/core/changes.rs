@@ -82,8 +82,12 @@ impl Core {
         match change {
             Change::VhostPut(vhost) => self.vhost_put(vhost.id),
             Change::VhostDelete { id } => self.vhost_gone(fx, id),
-            Change::ExchangePut(exchange) => self.exchange_put(&exchange),
+            Change::ExchangePut(exchange) => {
+                self.exchange_put(&exchange);
+                self.topic_exchange_put(fx, &exchange);
+            }
             Change::ExchangeDelete { id } => {
+                self.topic_exchanges.remove(id);
                 self.routers.values_mut().for_each(|router| router.exchange_delete(id));
             }
             Change::QueuePut(queue) => self.queue_put(fx, &queue),
@@ -127,6 +131,7 @@ impl Core {
 
     fn vhost_gone(&mut self, fx: Option<&mut Fx<'_>>, id: VhostId) {
         self.routers.remove(&id);
+        self.topic_exchanges.remove_vhost(id);
         self.groups.remove_vhost(id);
         if let Some(fx) = fx {
             let gone: Vec<ConnectionId> =

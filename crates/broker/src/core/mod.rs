@@ -139,6 +139,7 @@ pub(crate) struct Core {
     pub(crate) producer_ids: partitions::producers::ProducerIds,
     pub(crate) coordinator: transactions::Coordinator,
     pub(crate) groups: Groups,
+    pub(crate) topic_exchanges: partitions::forward::TopicExchanges,
     /// Share groups that wait for stored records of a partition, to write dead letters.
     pub(crate) share_letters: FastMap<QueueId, Vec<crate::groups::Key>>,
     pub(crate) segments: SegmentUse,
@@ -177,6 +178,7 @@ impl Core {
             producer_ids: partitions::producers::ProducerIds::default(),
             coordinator: transactions::Coordinator::default(),
             groups: Groups::default(),
+            topic_exchanges: Default::default(),
             share_letters: FastMap::default(),
             segments: SegmentUse::default(),
             resident: 0,

@@ -105,7 +105,7 @@ impl Core {
             }
             if self.any_bounded(targets.as_slice()) {
                 self.flush(fx, &chunk, &mut gathered, &targets);
-                if !self.publish_bounded(fx, &chunk.slice(start..end), &record, &targets) {
+                if !self.publish_bounded(fx, &chunk.slice(start..end), &record, targets.as_slice()) {
                     published.rejected.push(index as u32);
                 }
                 continue;

@@ -7,8 +7,8 @@ use anymq_types::{Millis, QueueId};
 use super::Core;
 use super::snapshot;
 use crate::journal::{
-    self, APPEND, ATTEMPTS, Append, BATCH, CATALOG, COMPACTED, MARK, MOVED, OFFSETS, PRODUCER_IDS, Reader,
-    SETTLE, SHARE, SHARE_TAKEN, SPILL, TRIM, TXN, TXN_OFFSETS, read_pairs, read_ranges,
+    self, APPEND, ATTEMPTS, Append, BATCH, CATALOG, COMPACTED, FORWARDED, MARK, MOVED, OFFSETS, PRODUCER_IDS,
+    Reader, SETTLE, SHARE, SHARE_TAKEN, SPILL, TRIM, TXN, TXN_OFFSETS, read_pairs, read_ranges,
 };
 use crate::queue::encoding::Encoding;
 use crate::queue::extent::Extent;
@@ -37,6 +37,7 @@ impl Replay for Core {
             TXN => self.replay_transaction(frame.body),
             TXN_OFFSETS => self.replay_pending_offsets(frame.body),
             COMPACTED => self.replay_compacted(frame.body),
+            FORWARDED => self.replay_forwarded(frame.body),
             SETTLE => self.replay_settle(frame.body),
             CATALOG => {
                 let change = serde_json::from_slice(frame.body)
@@ -76,6 +77,7 @@ impl Core {
             snapshot::PRODUCER_IDS => return self.replay_producer_ids(body).map(Ok),
             snapshot::TXN => return self.replay_transaction(body).map(Ok),
             snapshot::TXN_OFFSETS => return self.replay_pending_offsets(body).map(Ok),
+            snapshot::FORWARDED => return self.replay_forwarded(body).map(Ok),
             snapshot::COMPACTED => return self.replay_compacted(body).map(Ok),
             _ => {}
         }
@@ -290,6 +292,7 @@ impl Core {
                 self.wheel.add(Entry { at, queue: queue.id, what });
             }
         }
+        self.forward_all(now);
     }
 }
 

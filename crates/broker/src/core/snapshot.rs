@@ -7,6 +7,7 @@ use anymq_types::QueueId;
 
 use super::Core;
 use super::partitions::compaction::write_compacted;
+use super::partitions::forward::write_forwarded;
 use super::partitions::producers::write_producers;
 use crate::journal::{put_varint, write_pairs, write_ranges};
 use crate::queue::Queue;
@@ -48,6 +49,8 @@ pub(crate) const TXN: u8 = 15;
 pub(crate) const TXN_OFFSETS: u8 = 17;
 /// As the journal's record of a compacted partition.
 pub(crate) const COMPACTED: u8 = 16;
+/// As the journal's record of what went through a topic's exchanges.
+pub(crate) const FORWARDED: u8 = 19;
 /// `next`: producer ids below may have been given out.
 pub(crate) const PRODUCER_IDS: u8 = 13;
 
@@ -126,6 +129,9 @@ impl Core {
             if let Some(partition) = self.partitions.get(&id) {
                 if partition.compacted > 0 {
                     out.item(COMPACTED, |o| write_compacted(id, partition.compacted, o));
+                }
+                if partition.forwarded > 0 {
+                    out.item(FORWARDED, |o| write_forwarded(id, partition.forwarded, o));
                 }
                 if let Some(open) = partition.transactions.write(id) {
                     out.item(OPEN_TRANSACTIONS, |o| o.extend_from_slice(&open));

@@ -59,6 +59,22 @@ impl StreamCursor {
         }
     }
 
+    /// Reads everything from an offset on.
+    pub(crate) fn at(offset: u64) -> Self {
+        StreamCursor {
+            place: Place::at(offset),
+            since: None,
+            filter: Vec::new(),
+            match_unfiltered: true,
+            outstanding: BTreeSet::new(),
+        }
+    }
+
+    /// The offset it reads next.
+    pub(crate) fn offset(&self) -> u64 {
+        self.place.offset
+    }
+
     /// Whether a message is for this consumer.
     fn takes(&self, record: &Record<'_>) -> bool {
         if self.since.is_some_and(|since| record.timestamp < since) {
@@ -77,7 +93,14 @@ impl StreamCursor {
     }
 }
 
-enum Next {
+/// What becomes a record's where its batch does not say it.
+#[derive(Clone, Copy)]
+pub(crate) struct Mapping<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) now: Millis,
+}
+
+pub(crate) enum Next {
     Run { first: u64, count: u32, records: Bytes },
     Load(u64),
     End,
@@ -103,6 +126,7 @@ impl Core {
 
     /// Serves every consumer of a stream that has credit and something to read.
     pub(crate) fn pump_stream(&mut self, fx: &mut Fx<'_>, id: QueueId) {
+        self.forward(fx, id);
         self.retain_stream(fx, id);
         let Some(queue) = self.queues.get_mut(&id) else { return };
         let mut ready: Vec<ConsumerId> = Vec::new();
@@ -133,7 +157,9 @@ impl Core {
             };
             let Some(cursor) = c.cursor.as_deref_mut() else { return false };
             let transactions = self.partitions.get(&id).map(|partition| &partition.transactions);
-            match next_run(queue, transactions, cursor, capacity) {
+            let topic = self.catalog.topic_of(id).map_or(&*queue.name, |topic| &topic.name);
+            let mapping = Mapping { topic, now: Millis(0) };
+            match next_run(queue, transactions, cursor, mapping, capacity) {
                 Next::Run { first, count, records } => {
                     self.deliver_stream(fx, id, consumer, first, count, records)
                 }
@@ -223,11 +249,11 @@ impl Core {
         }
         let mut bytes: u64 = queue.stream.own;
         let mut keep_from = queue.stream.first();
-        let extents = queue.stream.extents().len();
+        let (extents, forwarded) = (queue.stream.extents().len(), self.forwarded_to(id));
         for extent in queue.stream.extents().take(extents.saturating_sub(1)) {
             let over = max_bytes.is_some_and(|max| bytes > max);
             let old = max_age.is_some_and(|age| (extent.time_s as u64 + 1) * 1000 + age < fx.now.0);
-            if !over && !old {
+            if !over && !old || extent.end() > forwarded {
                 break;
             }
             bytes -= extent.own as u64;
@@ -268,10 +294,12 @@ impl Core {
     }
 }
 
-fn next_run(
+/// The next messages that a reader may see.
+pub(crate) fn next_run(
     queue: &Queue,
     transactions: Option<&OpenTransactions>,
     cursor: &mut StreamCursor,
+    mapping: Mapping<'_>,
     max: u32,
 ) -> Next {
     let stable = transactions.map_or(queue.stream.next, |t| t.last_stable(queue.stream.next));
@@ -288,7 +316,7 @@ fn next_run(
         let Some((data, byte)) = queue.stream.rest_at(&cursor.place) else { return Next::Load(number) };
         let rest = &data[byte as usize..];
         if extent.encoding == Encoding::Batches {
-            match run_of_batch(queue, transactions, rest, cursor, max) {
+            match run_of_batch(queue, transactions, rest, cursor, mapping, max) {
                 Some(run) => return run,
                 None => continue,
             }
@@ -324,6 +352,7 @@ fn run_of_batch(
     transactions: Option<&OpenTransactions>,
     batches: &[u8],
     cursor: &mut StreamCursor,
+    mapping: Mapping<'_>,
     max: u32,
 ) -> Option<Next> {
     let Some((size, offsets)) = Encoding::Batches.unit(batches) else {
@@ -340,7 +369,7 @@ fn run_of_batch(
         return None;
     }
     let (mut first, mut count, mut records) = (from, 0u32, Vec::new());
-    let read = crate::mapping::each_message(batch, &queue.name, Millis(0), |offset, write| {
+    let read = crate::mapping::each_message(batch, mapping.topic, mapping.now, |offset, write| {
         if offset < from {
             return true;
         }

@@ -68,9 +68,9 @@ impl Core {
             self.check(session, Action::Read, "exchange", d.name)?;
             self.check(session, Action::Write, "exchange", alternate)?;
         }
-        let id = ExchangeId(self.catalog.next_ids().exchange.0);
+        self.check_topic_exchange(session, vhost, d.args)?;
         let exchange = Exchange {
-            id,
+            id: ExchangeId(self.catalog.next_ids().exchange.0),
             vhost,
             name: d.name.into(),
             kind,

@@ -33,6 +33,8 @@ impl House {
             seed: Some(1),
             clock: clock.clone(),
             segment_bytes: 64 << 10,
+            // A disk that fails is looked at by the test itself.
+            on_fatal: Arc::new(|_| {}),
             ..anymq_log::Config::default()
         };
         let broker = Broker::open(Options {

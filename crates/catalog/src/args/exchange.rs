@@ -6,6 +6,9 @@ use super::Args;
 use super::problem::{resource, type_name};
 use crate::model::ExchangeKind;
 
+/// The topic whose records go through an exchange.
+pub const FROM_TOPIC: &str = "x-from-topic";
+
 const HASH_PROPERTIES: [&str; 3] = ["correlation_id", "message_id", "timestamp"];
 
 /// An exchange declaration that is refused. `Display` is RabbitMQ's text; the AMQP code is always 406.
@@ -34,9 +37,12 @@ pub enum InvalidExchange {
     /// A consistent hash over two things.
     #[error("hash-header and hash-property are mutually exclusive")]
     HashTwice,
-    /// A consistent hash over something that is not a name.
+    /// A delayed exchange of a topic: records of a topic are due when they are there.
+    #[error("an x-delayed-message exchange cannot have the argument '{FROM_TOPIC}'")]
+    DelayedTopic,
+    /// An argument that is a name, and is given something else.
     #[error("invalid type '{type_name}' for arg '{key}' in {resource}")]
-    HashType {
+    NameType {
         /// The argument's name.
         key: &'static str,
         /// Type of the value.
@@ -63,6 +69,14 @@ pub fn check(kind: ExchangeKind, name: &str, vhost: &str, table: &Table) -> Resu
             return Err(InvalidExchange::AlternateExchangeType { type_name: type_name(other), resource });
         }
     }
+    match table.get(FROM_TOPIC) {
+        Some(Value::Str(_)) if kind == ExchangeKind::Delayed => return Err(InvalidExchange::DelayedTopic),
+        None | Some(Value::Str(_)) => {}
+        Some(other) => {
+            let (type_name, resource) = (type_name(other), resource("exchange", name, vhost));
+            return Err(InvalidExchange::NameType { key: FROM_TOPIC, type_name, resource });
+        }
+    }
     let routing_kind = match kind {
         ExchangeKind::Delayed => delayed_kind_of(table).ok_or(InvalidExchange::DelayedType)?,
         kind => kind,
@@ -79,7 +93,7 @@ fn check_hash(name: &str, vhost: &str, table: &Table) -> Result<(), InvalidExcha
         Some(Value::Str(text)) => Ok(Some(String::from_utf8_lossy(text.as_bytes()).into_owned())),
         Some(other) => {
             let resource = resource("exchange", name, vhost);
-            Err(InvalidExchange::HashType { key, type_name: type_name(other), resource })
+            Err(InvalidExchange::NameType { key, type_name: type_name(other), resource })
         }
     };
     match (text("hash-header")?, text("hash-property")?) {
@@ -122,6 +136,17 @@ mod tests {
                 Direct,
                 vec![("alternate-exchange", 1i32.into())],
                 Some("invalid type 'signedint' for arg 'alternate-exchange' in exchange 'e' in vhost '/'"),
+            ),
+            (Direct, vec![("x-from-topic", "t".into())], None),
+            (
+                Direct,
+                vec![("x-from-topic", 1i32.into())],
+                Some("invalid type 'signedint' for arg 'x-from-topic' in exchange 'e' in vhost '/'"),
+            ),
+            (
+                Delayed,
+                vec![("x-from-topic", "t".into()), ("x-delayed-type", "topic".into())],
+                Some("an x-delayed-message exchange cannot have the argument 'x-from-topic'"),
             ),
             (Delayed, vec![], Some("Invalid argument, 'x-delayed-type' must be an existing exchange type")),
             (Delayed, vec![("x-delayed-type", "topic".into())], None),

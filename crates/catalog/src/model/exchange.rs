@@ -107,6 +107,11 @@ impl Exchange {
         }
     }
 
+    /// The topic whose records go through it, if one is named.
+    pub fn from_topic(&self) -> Option<&str> {
+        self.args.table().get(crate::args::exchange::FROM_TOPIC).and_then(|v| v.as_str())
+    }
+
     /// True for the exchanges every vhost is born with; they cannot be deleted.
     pub fn is_predeclared(&self) -> bool {
         self.id.0 & crate::catalog::PREDECLARED_ID_BIT != 0

@@ -64,7 +64,7 @@ impl Core {
             else {
                 continue;
             };
-            let stable = partition.transactions.last_stable(high);
+            let stable = partition.transactions.last_stable(high).min(self.forwarded_to(id));
             let start = queue.log_start();
             let clean = partition.compacted.max(start);
             let end = queue.closed_to(&topic, now, stable, committed);

@@ -7,6 +7,7 @@
 
 pub(crate) mod compaction;
 mod edges;
+pub(crate) mod forward;
 pub(crate) mod open;
 pub(crate) mod producers;
 mod read;
@@ -40,6 +41,8 @@ pub(crate) struct Partition {
     high: u64,
     /// Everything before it was compacted.
     pub(crate) compacted: u64,
+    /// Everything before it went through the topic's exchanges.
+    pub(crate) forwarded: u64,
     /// A timer is set to look for what is too much.
     pub(crate) look_due: bool,
 }

@@ -39,6 +39,7 @@ impl Core {
         let committed = fx.committed();
         let high = self.high_watermark(id, committed);
         let stable = self.partitions.get(&id).map_or(high, |p| p.transactions.last_stable(high));
+        let stable = stable.min(self.forwarded_to(id));
         let Some(queue) = self.queues.get(&id) else { return };
         let keep_from = queue.retained_from(topic, fx.now, stable);
         if keep_from > queue.log_start() {
