@@ -66,6 +66,7 @@ impl Options {
 #[derive(Clone, Debug, Deserialize)]
 struct Ready {
     amqp: SocketAddr,
+    kafka: SocketAddr,
     admin: SocketAddr,
     pid: u32,
 }
@@ -94,6 +95,11 @@ impl Server {
     /// Where AMQP 0-9-1 is served.
     pub fn amqp(&self) -> SocketAddr {
         self.ready.amqp
+    }
+
+    /// Where Kafka is served.
+    pub fn kafka(&self) -> SocketAddr {
+        self.ready.kafka
     }
 
     /// Where the admin API is served.

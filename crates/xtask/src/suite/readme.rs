@@ -1,7 +1,7 @@
 //! The programs of the README, run as printed against the binary.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use anymq_testkit::{Options, wait_for};
 use super::Count;
 
 const LIMIT: Duration = Duration::from_secs(30);
-/// The URL the programs have in them.
-const URL: &str = "amqp://localhost:5672";
-const PORT: u16 = 5672;
+/// The addresses the programs have in them, and how the server is told the port.
+const AMQP: (&str, u16, &str) = ("localhost:5672", 5672, "ANYMQ_AMQP__PORT");
+const KAFKA: (&str, u16, &str) = ("localhost:9092", 9092, "ANYMQ_KAFKA__PORT");
 
 /// A program of the README: the language its fence names, and the text.
 #[derive(Debug, PartialEq)]
@@ -29,16 +29,19 @@ pub(super) fn run(root: &Path, binary: &Path) -> Result<Count> {
     let programs = programs(&readme);
     ensure!(!programs.is_empty(), "README.md has no program in it");
 
-    // The usual port where it is free, so that not a letter is changed.
-    let free = TcpListener::bind(("127.0.0.1", PORT)).is_ok();
-    let options = Options::default().binary(binary);
-    let options = if free { options.env("ANYMQ_AMQP__PORT", PORT.to_string()) } else { options };
+    // The usual ports where they are free, so that not a letter is changed.
+    let mut options = Options::default().binary(binary);
+    for (_, port, name) in [AMQP, KAFKA] {
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            options = options.env(name, port.to_string());
+        }
+    }
     let server = options.start().context("start the binary")?;
-    let url = format!("amqp://{}", server.amqp());
 
     let mut count = Count::default();
     for program in programs {
-        let text = if free { program.text.to_owned() } else { program.text.replace(URL, &url) };
+        let text = program.text.replace(AMQP.0, &address(server.amqp(), AMQP));
+        let text = text.replace(KAFKA.0, &address(server.kafka(), KAFKA));
         let outcome = run_program(root, program.language, &text);
         match &outcome {
             Ok(output) => println!("{}: {}", program.language, output.trim()),
@@ -64,17 +67,27 @@ fn programs(page: &str) -> Vec<Program<'_>> {
     programs
 }
 
+/// The usual address if that is the server's, so that the text stays as it is printed.
+fn address(served: SocketAddr, (usual, port, _): (&str, u16, &str)) -> String {
+    if served.port() == port { usual.to_owned() } else { served.to_string() }
+}
+
 fn run_program(root: &Path, language: &str, text: &str) -> Result<String> {
+    // The clients as the interop tests have installed them.
     let clients = root.join("tests/interop");
     let mut command = if language == "js" {
-        let modules = clients.join("node/node_modules");
-        ensure!(modules.join("amqplib").is_dir(), "amqplib is not installed: run the step interop first");
+        let modules = ["node", "kafka"].map(|folder| clients.join(folder).join("node_modules"));
+        ensure!(
+            modules.iter().all(|folder| folder.is_dir()),
+            "the clients are not installed: run the step interop first"
+        );
         let mut node = Command::new("node");
-        node.arg("-e").arg(text).env("NODE_PATH", modules);
+        node.arg("-e").arg(text).env("NODE_PATH", std::env::join_paths(modules)?);
         node
     } else {
-        let python = clients.join("python/.venv/bin/python");
-        ensure!(python.is_file(), "pika is not installed: run the step interop first");
+        let folder = if text.contains("confluent_kafka") { "kafka" } else { "python" };
+        let python = clients.join(folder).join(".venv/bin/python");
+        ensure!(python.is_file(), "the clients are not installed: run the step interop first");
         let mut python = Command::new(python);
         python.arg("-c").arg(text);
         python
@@ -113,8 +126,11 @@ mod tests {
     fn the_readme_has_a_program_for_each_client_at_the_usual_port() {
         let readme = fs::read_to_string(crate::repo::root().join("README.md")).expect("it is there");
         let programs = programs(&readme);
-        assert_eq!(programs.iter().map(|program| program.language).collect::<Vec<_>>(), ["js", "python"]);
-        assert!(programs.iter().all(|program| program.text.contains(URL)));
+        assert_eq!(
+            programs.iter().map(|program| program.language).collect::<Vec<_>>(),
+            ["js", "js", "python"]
+        );
+        assert!(programs.iter().all(|p| p.text.contains(AMQP.0) != p.text.contains(KAFKA.0)));
         assert!(readme.contains("cargo run --release -- dev") && readme.contains("cargo xtask test"));
     }
 }
