@@ -33,6 +33,7 @@ static PEAK: AtomicUsize = AtomicUsize::new(0);
 /// The targets of the Kafka door.
 const KAFKA: &[Target] = &[
     Target { name: "kafka_frames", body: kafka::frames, seeds: kafka::frame_seeds, base: 1 << 20 },
+    Target { name: "kafka_sasl", body: kafka::logins, seeds: kafka::login_seeds, base: 1 << 20 },
     Target { name: "kafka_requests", body: kafka::requests, seeds: kafka::request_seeds, base: 1 << 20 },
 ];
 

@@ -21,7 +21,7 @@ mod handshake;
 mod names;
 mod output;
 mod peer;
-mod sasl;
+pub mod sasl;
 mod serve;
 mod session;
 mod topics;

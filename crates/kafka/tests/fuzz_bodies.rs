@@ -103,5 +103,6 @@ fn decoding_allocates_nothing() {
 fn no_input_breaks_a_decoder_or_makes_it_hold_much() {
     decoding_allocates_nothing();
     run("frames", bodies::frames, &bodies::frame_seeds());
+    run("logins", bodies::logins, &bodies::login_seeds());
     run("requests", bodies::requests, &bodies::request_seeds());
 }

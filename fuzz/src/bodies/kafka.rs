@@ -2,6 +2,9 @@
 
 #![allow(unreachable_pub, reason = "a test takes this file in as a module of its own")]
 
+use anymq_auth::oauth2::Unsecured;
+use anymq_auth::scram::{ClientFirst, ScramCredential, ScramExchange, ScramMechanism, ScramSecret};
+use anymq_kafka::sasl;
 use anymq_kafka::wire::{ApiKey, Reader, Request, RequestHeader, WireError, Writer, split_frame};
 
 /// A server's limit for one request, in bytes.
@@ -44,6 +47,59 @@ fn decode(api: ApiKey, version: i16, body: Reader<'_>) {
     request.write(&mut out, version);
     let again = out.into_segments().to_vec();
     assert_eq!(Request::decode(api, version, Reader::new(&again)), Ok(request));
+}
+
+/// Tokens of every mechanism, a line each: what is understood was said, and nobody who has not the password gets in.
+pub fn logins(data: &[u8]) {
+    if let Some((user, password)) = sasl::plain_token(data) {
+        let rest = [&b"\0"[..], user, b"\0", password].concat();
+        assert!(data == rest || data == [user, &rest].concat());
+    }
+    if let Some((identity, token)) = sasl::bearer_token(data) {
+        assert!(token.len() + identity.map_or(0, |identity| identity.len()) < data.len());
+        if let Ok(unsecured) = Unsecured::read(token.as_bytes(), 1) {
+            assert!(unsecured.expires_s > 0);
+        }
+    }
+    let (first, last) = match data.iter().position(|byte| *byte == b'\n') {
+        Some(at) => (&data[..at], &data[at + 1..]),
+        None => (data, &b""[..]),
+    };
+    let Some(first) = ClientFirst::parse(first) else { return };
+    assert!(!first.user().is_empty());
+    let secret = ScramSecret::new([7; 32]);
+    for mechanism in ScramMechanism::ALL {
+        let random = [3; anymq_auth::scram::RANDOM_BYTES];
+        let stored = ScramCredential::of_salted(mechanism, b"salted", b"salt", 4096).ok();
+        for stored in [stored.as_ref(), None] {
+            let exchange = ScramExchange::begin(mechanism, &first, stored, (&secret, 4096), random);
+            assert_eq!(exchange.user(), first.user());
+            assert_eq!(exchange.finish(last), None, "without the password");
+            // The nonce and the header are right, and only the proof is not.
+            let nonce = exchange.server_first().split(',').next().expect("it begins with it");
+            let last = [b"c=biws,", nonce.as_bytes(), b",", last].concat();
+            assert_eq!(exchange.finish(&last), None, "without the password");
+        }
+    }
+}
+
+pub fn login_seeds() -> Vec<Vec<u8>> {
+    [
+        "\0guest\0secret",
+        "guest\0guest\0secret",
+        "\0\0",
+        "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL\nc=biws,r=fyko+d2lbbFgONRv9qkxdawL,p=AAAA",
+        "n,a=me=2Cyou,n=me=2Cyou,r=abc,x=y\np=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "y,,n=user,r=abc",
+        "p=tls-unique,,n=user,r=abc",
+        "n,,m=x,n=user,r=abc",
+        // {"alg":"none"} . {"sub":"u","exp":9999999999}
+        "n,,\u{1}auth=Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1IiwiZXhwIjo5OTk5OTk5OTk5fQ.\u{1}\u{1}",
+        "n,a=me,\u{1}host=h\u{1}auth=bearer a.b.c\u{1}port=1\u{1}\u{1}",
+        "\u{1}",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .into()
 }
 
 /// Api, version and a body for each byte that fills it: nothing, small counts, lies.

@@ -8,6 +8,8 @@ mod login;
 mod oauthbearer;
 mod plain;
 
+use std::borrow::Cow;
+
 use anymq_broker::Broker;
 use anymq_broker::scram::{ClientFirst, ScramExchange, ScramMechanism};
 
@@ -21,6 +23,16 @@ pub(crate) const TOKEN_BYTES_MAX: usize = 64 << 10;
 /// What is said to who wants to act for somebody else.
 const ANOTHER: &str =
     "Authentication failed: Client requested an authorization id that is different from username";
+
+/// User and password in a token of PLAIN.
+pub fn plain_token(token: &[u8]) -> Option<(&[u8], &[u8])> {
+    plain::parse(token).map(|login| (login.user, login.password))
+}
+
+/// Whom to act for, if anybody is named, and the token in a message of OAUTHBEARER.
+pub fn bearer_token(message: &[u8]) -> Option<(Option<Cow<'_, str>>, &str)> {
+    oauthbearer::parse(message).map(|initial| (initial.identity, initial.token))
+}
 
 /// A way to log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
