@@ -3,6 +3,8 @@
 
 mod search;
 
+use std::collections::BTreeMap;
+
 use anymq_broker::topics::OffsetOf;
 use anymq_types::{Millis, QueueId};
 
@@ -35,21 +37,40 @@ pub(super) fn list_offsets(cx: &mut Cx<'_>, request: ListOffsetsRequest<'_>) -> 
         return Reply::Close;
     }
     let stable_only = request.isolation_level == READ_COMMITTED;
-    let topics = request.topics.iter().map(|topic| searched(cx, &topic, stable_only)).collect();
+    let mut times = Times::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            *times.entry((topic.name, partition.partition_index)).or_default() += 1;
+        }
+    }
+    let topics = request.topics.iter().map(|topic| searched(cx, &topic, stable_only, &mut times)).collect();
     Searching::new(topics).begin(cx)
 }
 
-fn searched(cx: &Cx<'_>, topic: &ListOffsetsTopic<'_>, stable_only: bool) -> Topic {
+/// How often each partition is asked for. A search may have to decompress a batch: once for each.
+type Times<'a> = BTreeMap<(&'a str, i32), u32>;
+
+fn searched<'a>(
+    cx: &Cx<'_>,
+    topic: &ListOffsetsTopic<'a>,
+    stable_only: bool,
+    times: &mut Times<'a>,
+) -> Topic {
     let found = topics::find(cx, TopicRef::Name(topic.name));
     let search = |partition: ListOffsetsPartition| {
+        let (index, most) = (partition.partition_index, partition.max_num_offsets);
+        // What is named twice is answered once, where it first stood.
+        if times.remove(&(topic.name, index))? > 1 {
+            return Some(Search::new(index, most, Err(ErrorCode::INVALID_REQUEST)));
+        }
         let target = found.as_ref().map_err(|code| *code).and_then(|info| {
             let id = topics::partition(cx, info, partition.partition_index)?;
             topics::check_epoch(partition.current_leader_epoch)?;
             target(cx, id, partition.timestamp, stable_only)
         });
-        Search::new(partition.partition_index, partition.max_num_offsets, target)
+        Some(Search::new(index, most, target))
     };
-    Topic { name: topic.name.to_owned(), searches: topic.partitions.iter().map(search).collect() }
+    Topic { name: topic.name.to_owned(), searches: topic.partitions.iter().filter_map(search).collect() }
 }
 
 /// What is looked for in a partition.

@@ -16,7 +16,7 @@ use crate::wire::messages::transactions::InitProducerIdRequest;
 use crate::wire::{ApiKey, ErrorCode, Response, Uuid};
 
 /// A batch of records with these values, each a second later than the last, from `first` on.
-fn batch(first: i64, values: &[&str], compression: Compression) -> Vec<u8> {
+pub(super) fn batch(first: i64, values: &[&str], compression: Compression) -> Vec<u8> {
     let mut builder = BatchBuilder::new(Head::default(), compression);
     for (at, value) in (0..).zip(values) {
         builder.push(first + at * 1000, Some(b"key"), Some(value.as_bytes()), &[]).unwrap();
@@ -39,13 +39,13 @@ fn values(mut records: &[u8]) -> Vec<(i64, String)> {
     all
 }
 
-fn produce<'a>(topic: &'a str, index: i32, records: &'a [u8]) -> ProduceRequest<'a> {
+pub(super) fn produce<'a>(topic: &'a str, index: i32, records: &'a [u8]) -> ProduceRequest<'a> {
     let partition_data = vec![ProducePartition { index, records: Some(records) }].into();
     let topic = ProduceTopic { name: topic, topic_id: Uuid::NONE, partition_data };
     ProduceRequest { acks: -1, timeout_ms: 1000, topic_data: vec![topic].into(), ..Default::default() }
 }
 
-fn fetch(topic: &str, offset: i64) -> FetchRequest<'_> {
+pub(super) fn fetch(topic: &str, offset: i64) -> FetchRequest<'_> {
     let partition =
         FetchPartition { fetch_offset: offset, partition_max_bytes: 1 << 20, ..Default::default() };
     let topic = FetchTopic { topic, partitions: vec![partition].into(), ..Default::default() };
@@ -347,6 +347,27 @@ async fn offsets_are_found_by_time_inside_of_batches() {
         assert_eq!(client.offset_at(version, "t", time).await, expected, "{time}");
     }
     assert_eq!(client.offset_at(0, "t", -1).await.1, 6);
+}
+
+/// S6: what may cost much is done once for each partition; a running Kafka 4.2.0 answers so.
+#[tokio::test]
+async fn a_partition_is_searched_once_in_a_request() {
+    let house = House::new();
+    let mut client = house.connect();
+    client.make("t").await;
+    let part = |timestamp| ListOffsetsPartition { timestamp, ..Default::default() };
+    let twice = ListOffsetsTopic { name: "t", partitions: vec![part(-1), part(-3), part(5)].into() };
+    let again = ListOffsetsTopic { name: "t", partitions: vec![part(-1)].into() };
+    let request = ListOffsetsRequest { topics: vec![twice, again].into(), ..Default::default() };
+    let answer = client.ask(7, request).await;
+    let Response::ListOffsets(response) = answer.read() else { panic!("{:?}", answer.read()) };
+    let told: Vec<_> = response
+        .topics
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().collect::<Vec<_>>())
+        .map(|partition| (partition.partition_index, partition.error_code, partition.offset))
+        .collect();
+    assert_eq!(told, [(0, ErrorCode::INVALID_REQUEST, -1)]);
 }
 
 #[tokio::test]

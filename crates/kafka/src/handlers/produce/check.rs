@@ -96,7 +96,12 @@ impl TopicRules {
         let sent = checked.header.attributes.codec()?;
         let stored = self.compression.unwrap_or(Compression::from(sent));
         let mut batch = if checked.rewrite || stored.codec() != sent {
-            let batch = rebuild(records, stored, self.rules.decompressed_bytes_max)?;
+            let read_max = match stored {
+                // No more is written than would be taken.
+                Compression::None => self.rules.batch_bytes_max.min(self.rules.decompressed_bytes_max),
+                _ => self.rules.decompressed_bytes_max,
+            };
+            let batch = rebuild(records, stored, read_max)?;
             let (bytes, max) = (batch.len(), self.rules.batch_bytes_max);
             if bytes > max {
                 return Err(Fault::TooLarge { bytes, max }.into());
