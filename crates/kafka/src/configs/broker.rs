@@ -7,6 +7,7 @@ use anymq_catalog::topic_config::{KEYS, Type};
 
 use super::{Setting, Source, Synonym};
 use crate::peer::Entry;
+use crate::sasl::Mechanism;
 use crate::session::Cx;
 
 /// Every setting of this broker that clients may read.
@@ -32,7 +33,8 @@ fn own_settings(cx: &Cx<'_>) -> Vec<Setting> {
     };
     let advertised = format!("{scheme}://{}:{}", node.host, node.port);
     let listener = format!("{scheme}://{}", cx.peer.local);
-    let mechanisms = if config.plain { "PLAIN" } else { "" };
+    let offered = Mechanism::offered(config, cx.hall.broker(), cx.peer);
+    let mechanisms: Vec<&str> = offered.into_iter().map(Mechanism::name).collect();
     let id = node.id.to_string();
     vec![
         of_file("advertised.listeners", Type::List, advertised, "Where clients are told to connect to."),
@@ -83,7 +85,7 @@ fn own_settings(cx: &Cx<'_>) -> Vec<Setting> {
             "Partitions of a topic whose maker does not say.",
         ),
         fixed("process.roles", Type::List, "broker,controller", "What this node does."),
-        of_file("sasl.enabled.mechanisms", Type::List, mechanisms.into(), "How clients can log in."),
+        of_file("sasl.enabled.mechanisms", Type::List, mechanisms.join(","), "How clients can log in."),
         of_file(
             "socket.request.max.bytes",
             Type::Int,
