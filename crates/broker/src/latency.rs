@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::time::Duration;
 
 use anymq_log::stats::SYNC_MICROS;
 use anymq_log::{CommitWaker, Log};
@@ -56,8 +57,13 @@ impl Stopwatch {
         }
     }
 
+    /// Time since some fixed moment.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
     fn now(&self) -> u64 {
-        self.clock.monotonic().as_micros() as u64
+        self.elapsed().as_micros() as u64
     }
 }
 

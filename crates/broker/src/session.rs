@@ -8,16 +8,19 @@ mod credentials;
 mod groups;
 mod look;
 mod publish;
+mod quotas;
 mod share;
 mod topics;
 mod transactions;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anymq_types::{ConnectionId, ConsumerId, Position};
 
 pub use self::credentials::{ScramChange, ScramListed};
 pub use self::look::{Look, Seen};
+pub use self::quotas::QuotaChange;
 
 use crate::api::{
     Alarms, Bind, Bounds, Connect, DeclareExchange, DeclareQueue, Done, Fetch, Fetched, HolderAbout,
@@ -41,6 +44,8 @@ pub struct Session {
     vhost: Arc<str>,
     outbox: Arc<Outbox>,
     may_impersonate: bool,
+    /// The core's, to be read without its lock.
+    has_quotas: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -106,8 +111,9 @@ impl Session {
         };
         core.sessions.insert(id, state);
         core.stats.connections_opened += 1;
+        let has_quotas = core.has_quotas.clone();
         drop(core);
-        Ok(Session { broker, id, user, vhost: vhost.name.clone(), outbox, may_impersonate })
+        Ok(Session { broker, id, user, vhost: vhost.name.clone(), outbox, may_impersonate, has_quotas })
     }
 
     fn with<T>(&self, operation: impl FnOnce(&mut Core, &mut Fx<'_>) -> T) -> (T, Option<Position>) {

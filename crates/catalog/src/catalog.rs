@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use crate::change::NextIds;
 use crate::model::{
     Binding, Destination, Exchange, ExchangeKind, GlobalParameter, Parameter, Permission, Policy, Queue,
-    QueueKind, Topic, TopicPermission, User, Vhost,
+    QueueKind, Quotas, Topic, TopicPermission, User, Vhost,
 };
 use crate::policy::{CompiledPolicy, QueueSettings};
 use crate::schemas::Schemas;
@@ -23,7 +23,7 @@ mod logins;
 mod rehearsal;
 mod snapshot;
 
-pub use apply::Applied;
+pub use apply::{Applied, QUOTAS_MAX};
 use bindings::Bindings;
 use logins::Scram;
 
@@ -53,6 +53,7 @@ pub struct Catalog {
     vhost_ids: BTreeMap<Arc<str>, VhostId>,
     users: BTreeMap<Arc<str>, Arc<User>>,
     scram: Scram,
+    quotas: Arc<Quotas>,
     permissions: BTreeMap<(Arc<str>, VhostId), Permission>,
     topic_permissions: BTreeMap<(Arc<str>, VhostId, Arc<str>), TopicPermission>,
     global_parameters: BTreeMap<Arc<str>, GlobalParameter>,
@@ -98,6 +99,7 @@ impl Catalog {
             vhost_ids: BTreeMap::new(),
             users: BTreeMap::new(),
             scram: Scram::default(),
+            quotas: Arc::default(),
             permissions: BTreeMap::new(),
             topic_permissions: BTreeMap::new(),
             global_parameters: BTreeMap::new(),
@@ -385,12 +387,6 @@ impl Catalog {
     fn exchange_policy(&self, exchange: &Exchange, operator: bool) -> Option<&CompiledPolicy> {
         let policies = self.vhosts.get(&exchange.vhost)?.policies(operator);
         CompiledPolicy::best(policies.values(), |policy| policy.applies_to_exchange(exchange))
-    }
-}
-
-impl VhostEntry {
-    fn policies(&self, operator: bool) -> &BTreeMap<Arc<str>, CompiledPolicy> {
-        if operator { &self.operator_policies } else { &self.policies }
     }
 }
 

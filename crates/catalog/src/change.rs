@@ -8,8 +8,8 @@ use anymq_types::{ExchangeId, QueueId, SchemaId, VhostId};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Binding, Exchange, GlobalParameter, Parameter, Permission, Policy, Queue, Schema, SchemaVersion,
-    SubjectSettings, Topic, TopicPermission, User, Vhost,
+    Binding, Exchange, GlobalParameter, Parameter, Permission, Policy, Queue, QuotaEntity, QuotaLimits,
+    Schema, SchemaVersion, SubjectSettings, Topic, TopicPermission, User, Vhost,
 };
 
 /// One change, and the journal's record of it (as JSON). A put replaces what has the same identity; deleting what does
@@ -49,6 +49,11 @@ pub enum Change {
     AclsDelete {
         vhost: VhostId,
         acls: Vec<Acl>,
+    },
+    /// All of an entity's; none takes it away.
+    QuotaPut {
+        entity: QuotaEntity,
+        limits: QuotaLimits,
     },
     ExchangePut(Exchange),
     ExchangeDelete {
@@ -180,6 +185,9 @@ pub enum ChangeError {
     /// A vhost would have more than [`crate::ACLS_MAX`].
     #[error("more than {} access rules in a vhost", crate::ACLS_MAX)]
     TooManyAcls,
+    /// There would be more than [`crate::QUOTAS_MAX`].
+    #[error("more than {} quotas", crate::QUOTAS_MAX)]
+    TooManyQuotas,
     /// A policy whose definition is not valid.
     #[error(transparent)]
     Policy(#[from] crate::policy::PolicyError),

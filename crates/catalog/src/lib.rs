@@ -26,11 +26,12 @@ pub mod topic_config;
 
 pub use args::queue::{DeadLetterStrategy, Overflow};
 pub use args::{ArgError, Args};
-pub use catalog::{ACLS_MAX, Applied, Catalog};
+pub use catalog::{ACLS_MAX, Applied, Catalog, QUOTAS_MAX};
 pub use change::{Change, ChangeError, NextIds, Step};
 pub use model::{
     ApplyTo, Binding, Compatibility, Destination, Exchange, ExchangeKind, GlobalParameter, Parameter,
-    Permission, Policy, Queue, QueueKind, RoutingKey, Schema, SchemaKind, SchemaReference, SchemaVersion,
+    Permission, Policy, QUOTA_NAME_BYTES_MAX, Queue, QueueKind, QuotaEntity, QuotaKind, QuotaLimits,
+    QuotaPart, Quotas, RateFault, RoutingKey, Schema, SchemaKind, SchemaReference, SchemaVersion,
     SubjectMode, SubjectSettings, Topic, TopicPermission, User, UserLimits, Vhost, VhostLimits,
 };
 pub use policy::{DELIVERY_LIMIT_DEFAULT, PolicyError, QueueSettings};

@@ -7,6 +7,7 @@ mod binding;
 mod exchange;
 mod policy;
 mod queue;
+mod quota;
 mod schema;
 mod topic;
 mod user;
@@ -16,6 +17,7 @@ pub use binding::{Binding, Destination, RoutingKey};
 pub use exchange::{Exchange, ExchangeKind};
 pub use policy::{ApplyTo, GlobalParameter, Parameter, Policy};
 pub use queue::{Queue, QueueKind};
+pub use quota::{QUOTA_NAME_BYTES_MAX, QuotaEntity, QuotaKind, QuotaLimits, QuotaPart, Quotas, RateFault};
 pub use schema::{
     Compatibility, Schema, SchemaKind, SchemaReference, SchemaVersion, SubjectMode, SubjectSettings,
 };

@@ -4,6 +4,7 @@
 //! waits for the disk, or for something to happen, holds back those behind it, which is what clients rely on.
 
 mod cx;
+mod quotas;
 mod renewal;
 
 use std::cell::RefCell;
@@ -16,6 +17,7 @@ use anymq_types::Position;
 use tokio::time::Instant;
 
 pub(crate) use self::cx::{Cx, Head, Node, Parked, Reply, Wake};
+use self::quotas::Cost;
 use self::renewal::Renewal;
 use crate::config::Config;
 use crate::handlers::{self, api_versions};
@@ -72,6 +74,10 @@ pub(crate) struct Session {
     slots: VecDeque<Slot>,
     tokens: u64,
     login: Renewal,
+    /// What the client called itself last.
+    client_id: String,
+    /// No request is taken before: the client has asked for more than its quota.
+    muted_until: Option<Instant>,
     /// Bytes of the requests that are parked.
     parked_bytes: usize,
     /// One of them wants nothing to be read behind it.
@@ -92,6 +98,8 @@ impl Session {
             slots: VecDeque::new(),
             tokens: 0,
             login: Renewal::default(),
+            client_id: String::new(),
+            muted_until: None,
             parked_bytes: 0,
             is_alone: false,
             stalled: false,
@@ -114,6 +122,7 @@ impl Session {
         !self.ended
             && !self.is_alone
             && !self.login.is_verifying()
+            && self.muted_until.is_none()
             && self.slots.len() < REQUESTS_MAX
             && self.parked_bytes < PARKED_BYTES_MAX
             && !self.hall.congested()
@@ -129,9 +138,9 @@ impl Session {
         std::mem::take(&mut self.stalled)
     }
 
-    /// Whether a client's silence means nothing: it waits for an answer.
+    /// Whether a client's silence means nothing: it waits for an answer, or was told to be silent.
     pub(crate) fn owes_answers(&self) -> bool {
-        !self.slots.is_empty()
+        !self.slots.is_empty() || self.muted_until.is_some()
     }
 
     /// Takes requests from `buf` at `at` on, as long as they are taken and `out` has room.
@@ -167,8 +176,10 @@ impl Session {
             self.slots.extend(slots);
             return Ok(());
         }
-        let reply = {
-            let client_id = header.client_id.unwrap_or_default();
+        let client_id = header.client_id.unwrap_or_default();
+        self.name_client(client_id);
+        let cost = Cost::begin(&self.hall);
+        let mut reply = {
             let mut cx = Cx {
                 hall: &self.hall,
                 config: &self.config,
@@ -176,9 +187,12 @@ impl Session {
                 seen: &self.seen,
                 head,
                 client_id,
+                silence: &cost.silence,
             };
             handlers::dispatch(&mut cx, request)
         };
+        let silence = cost.end(&self.hall, client_id, head, frame.len(), &mut reply);
+        self.mute(silence);
         self.slots.extend(slot(reply, head, frame.len()));
         self.count_parked();
         Ok(())
@@ -203,11 +217,12 @@ impl Session {
 
     /// When the next of the waiting requests wants to be asked.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.parked().filter_map(|waiting| waiting.until).min()
+        self.parked().filter_map(|waiting| waiting.until).chain(self.muted_until).min()
     }
 
     /// It is `now`: requests that have waited until then are asked.
     pub(crate) fn elapsed(&mut self, now: Instant, out: &mut Output) -> Next {
+        self.unmute(now);
         self.wake(|waiting| waiting.until.is_some_and(|until| until <= now), || Wake::Deadline);
         self.flush(out)
     }
@@ -239,8 +254,8 @@ impl Session {
 
     /// Asks the waiting requests that `which` names.
     fn wake<'e>(&mut self, which: impl Fn(&Waiting) -> bool, why: impl Fn() -> Wake<'e>) {
-        let Session { hall, config, peer, seen, slots, .. } = self;
-        let mut changed = false;
+        let Session { hall, config, peer, seen, slots, client_id, .. } = self;
+        let (mut changed, mut silence) = (false, 0);
         for place in slots.iter_mut() {
             let Slot::Parked(waiting) = place else { continue };
             if !which(waiting) {
@@ -251,14 +266,17 @@ impl Session {
                 waiting.until = None;
             }
             let head = waiting.head;
-            let mut cx = Cx { hall, config, peer, seen, head, client_id: "" };
-            let Some(reply) = waiting.parked.poll(&mut cx, why) else { continue };
+            let cost = Cost::begin(hall);
+            let mut cx = Cx { hall, config, peer, seen, head, client_id, silence: &cost.silence };
+            let Some(mut reply) = waiting.parked.poll(&mut cx, why) else { continue };
+            silence = cost.end(hall, client_id, head, waiting.bytes, &mut reply).max(silence);
             // Nobody that waits has asked for silence.
             *place = slot(reply, head, waiting.bytes).unwrap_or(Slot::Ready(Segments::default()));
             changed = true;
         }
         if changed {
             self.count_parked();
+            self.mute(silence);
         }
     }
 

@@ -98,6 +98,7 @@ impl Core {
             Change::PolicyPut(policy) => self.policies_changed(fx, policy.vhost),
             Change::PolicyDelete { vhost, .. } => self.policies_changed(fx, vhost),
             Change::UserPut(user) => self.rights_changed(fx, &user.name),
+            Change::QuotaPut { .. } => self.quotas_changed(),
             Change::AclsPut { vhost, .. } | Change::AclsDelete { vhost, .. } => self.rules_changed(fx, vhost),
             Change::UserDelete { name } => self.close_user(fx, &name, "user is deleted"),
             Change::PermissionPut(p) => self.rights_changed(fx, &p.user),

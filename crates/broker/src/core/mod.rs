@@ -18,6 +18,7 @@ pub(crate) mod memory;
 pub(crate) mod partitions;
 pub(crate) mod publish;
 pub(crate) mod pump;
+mod quotas;
 pub(crate) mod reclaim;
 pub(crate) mod recovery;
 mod restore;
@@ -31,7 +32,7 @@ pub(crate) mod topology;
 pub(crate) mod transactions;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use anymq_catalog::Catalog;
 use anymq_types::{ConnectionId, ConsumerId, Millis, QueueId, VhostId};
@@ -47,6 +48,7 @@ use crate::queue::Queue;
 use crate::queue::segments::SegmentUse;
 use crate::queue::settings::Settings;
 use crate::routing::{FastMap, Router};
+use crate::throttle::Throttles;
 use crate::validation::SchemaWatch;
 use crate::wheel::{Entry, What, Wheel};
 
@@ -127,6 +129,9 @@ pub(crate) struct Core {
     pub(crate) catalog: Catalog,
     /// Counts the catalogue's changes, for doors that keep what they have read of it.
     pub(crate) catalog_changes: Arc<AtomicU64>,
+    /// Whether any client has a quota; read without the lock.
+    pub(crate) has_quotas: Arc<AtomicBool>,
+    pub(crate) throttles: Throttles,
     pub(crate) routers: FastMap<VhostId, Router>,
     pub(crate) queues: FastMap<QueueId, Box<Queue>>,
     pub(crate) consumers: Slab<Consumer>,
@@ -167,6 +172,8 @@ impl Core {
             config,
             catalog: Catalog::new(),
             catalog_changes: Arc::default(),
+            has_quotas: Arc::default(),
+            throttles: Throttles::default(),
             routers: FastMap::default(),
             queues: FastMap::default(),
             consumers: Slab::default(),

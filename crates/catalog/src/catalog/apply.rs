@@ -1,17 +1,23 @@
 //! Making changes.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use anymq_types::VhostId;
 
-use super::Catalog;
+use super::{Catalog, VhostEntry};
 use crate::change::{Change, ChangeError, NextIds, Step};
 use crate::model::{Parameter, Policy, Vhost};
 use crate::policy::CompiledPolicy;
 
 mod acls;
+mod quotas;
 mod schemas;
 mod tenants;
 mod topics;
 mod topology;
+
+pub use quotas::QUOTAS_MAX;
 
 /// What a change came to.
 #[derive(Debug, Default, PartialEq)]
@@ -103,6 +109,7 @@ impl Catalog {
             }
             Change::AclsPut { vhost, acls } => self.acls_put(vhost, acls),
             Change::AclsDelete { vhost, acls } => Ok(self.acls_delete(vhost, &acls)),
+            Change::QuotaPut { entity, limits } => self.quota_put(entity, limits),
             Change::ExchangePut(exchange) => self.exchange_put(exchange),
             Change::ExchangeDelete { id } => Ok(self.exchange_delete(id)),
             Change::QueuePut(queue) => self.queue_put(queue),
@@ -174,5 +181,11 @@ impl Catalog {
         let key = (parameter.component.clone(), parameter.name.clone());
         let old = entry.parameters.insert(key, parameter.clone());
         Ok(Applied::changed(old.as_ref() != Some(&parameter)))
+    }
+}
+
+impl VhostEntry {
+    pub(super) fn policies(&self, operator: bool) -> &BTreeMap<Arc<str>, CompiledPolicy> {
+        if operator { &self.operator_policies } else { &self.policies }
     }
 }

@@ -17,6 +17,7 @@ impl Catalog {
     pub fn rehearse(&self, changes: &[Change]) -> Result<(), ChangeError> {
         let mut stage = Catalog::new();
         stage.users = self.users.clone();
+        stage.quotas = self.quotas.clone();
         for vhost in self.vhosts() {
             stage.add_vhost(vhost.clone(), self.acls(vhost.id));
         }

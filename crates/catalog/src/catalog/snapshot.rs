@@ -6,6 +6,7 @@ use anymq_auth::acl::Acl;
 
 use super::Catalog;
 use crate::change::Change;
+use crate::model::{QuotaEntity, QuotaLimits};
 
 /// Access rules of one change.
 const ACLS_AT_ONCE: usize = 256;
@@ -16,6 +17,11 @@ impl Catalog {
         let ids = iter::once(Change::Ids(self.next));
         let vhosts = self.vhosts().map(|vhost| Change::VhostPut((**vhost).clone()));
         let users = self.users().map(|user| Change::UserPut((**user).clone()));
+        let quota = |(entity, limits): (&QuotaEntity, &QuotaLimits)| Change::QuotaPut {
+            entity: entity.clone(),
+            limits: limits.clone(),
+        };
+        let quotas = self.quotas().iter().map(quota);
         let secret = self.scram_secret().cloned().map(Change::ScramSecretPut);
         let permissions = self.permissions().cloned().map(Change::PermissionPut);
         let topics = self.topic_permissions().cloned().map(Change::TopicPermissionPut);
@@ -48,6 +54,7 @@ impl Catalog {
             .chain(permissions)
             .chain(topics)
             .chain(globals)
+            .chain(quotas)
             .chain(in_vhosts)
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::args::Args;
 use crate::change::{Change, ChangeError, Step};
-use crate::model::{ApplyTo, RoutingKey, UserLimits};
+use crate::model::{ApplyTo, QuotaEntity, QuotaKind, QuotaLimits, QuotaPart, RoutingKey, UserLimits};
 
 mod acls;
 mod logins;
@@ -515,4 +515,22 @@ proptest! {
         let twice = recovered(&[snapshot.as_slice(), &snapshot].concat());
         prop_assert_eq!(twice.snapshot().collect::<Vec<_>>(), snapshot);
     }
+}
+
+#[test]
+fn quotas_are_bounded() {
+    let mut catalog = Catalog::new();
+    let put = |name: String, rate| {
+        let entity = QuotaEntity { user: Some(QuotaPart::Name(name.into())), client_id: None };
+        Change::QuotaPut { entity, limits: [(QuotaKind::ProducerByteRate, rate)].into() }
+    };
+    for n in 0..QUOTAS_MAX {
+        catalog.apply(put(n.to_string(), 1)).unwrap();
+    }
+    assert_eq!(catalog.apply(put("more".into(), 1)), Err(ChangeError::TooManyQuotas));
+    assert_eq!(catalog.rehearse(&[put("more".into(), 1)]), Err(ChangeError::TooManyQuotas));
+    assert!(catalog.apply(put("5".into(), 2)).unwrap().changed, "what is there may change");
+    let Change::QuotaPut { entity, .. } = put("5".into(), 2) else { unreachable!() };
+    catalog.apply(Change::QuotaPut { entity, limits: QuotaLimits::new() }).unwrap();
+    assert!(catalog.apply(put("more".into(), 1)).is_ok());
 }

@@ -43,6 +43,13 @@ pub fn export(catalog: &Catalog) -> Json {
         items.collect::<Vec<_>>()
     });
     file["acls"] = acls.collect();
+    let quotas = catalog.quotas().iter().map(|(entity, limits)| {
+        let mut item = json!(entity);
+        let limits = limits.iter().map(|(kind, rate)| (kind.name().to_owned(), json!(kind.value(*rate))));
+        item["limits"] = limits.collect::<serde_json::Map<_, _>>().into();
+        item
+    });
+    file["client_quotas"] = quotas.collect();
     file["users"] = catalog.users().map(|user| user_json(user)).collect();
     file["vhosts"] = catalog.vhosts().map(|vhost| vhost_json(vhost)).collect();
     file["permissions"] = permissions.collect();

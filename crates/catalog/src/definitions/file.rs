@@ -1,5 +1,6 @@
 //! The shape of the file. Sections and fields that nobody here knows are skipped.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -11,6 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::ITEMS_MAX;
 use super::json::Bounded;
+use crate::model::QuotaEntity;
 
 /// A file, read but not checked.
 #[derive(Debug, Default)]
@@ -26,6 +28,7 @@ pub(super) struct File {
     pub(super) exchanges: Vec<ExchangeItem>,
     pub(super) bindings: Vec<BindingItem>,
     pub(super) acls: Vec<AclItem>,
+    pub(super) client_quotas: Vec<QuotaItem>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,6 +89,13 @@ pub(super) struct AclItem {
     pub(super) vhost: String,
     #[serde(flatten)]
     pub(super) acl: Acl,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct QuotaItem {
+    #[serde(flatten)]
+    pub(super) entity: QuotaEntity,
+    pub(super) limits: BTreeMap<String, f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -183,6 +193,7 @@ impl<'de> Visitor<'de> for FileVisitor {
                 "queues" => file.queues = section(&mut sections, &name, &mut left)?,
                 "exchanges" => file.exchanges = section(&mut sections, &name, &mut left)?,
                 "bindings" => file.bindings = section(&mut sections, &name, &mut left)?,
+                "client_quotas" => file.client_quotas = section(&mut sections, &name, &mut left)?,
                 "acls" => file.acls = section(&mut sections, &name, &mut left)?,
                 _ => drop(sections.next_value::<IgnoredAny>()?),
             }

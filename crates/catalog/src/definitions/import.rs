@@ -92,6 +92,7 @@ impl Definitions {
             importer.permissions(file.permissions)?;
             importer.topic_permissions(file.topic_permissions)?;
             importer.acls(file.acls)?;
+            importer.client_quotas(file.client_quotas)?;
             importer.global_parameters(file.global_parameters);
         }
         importer.parameters(file.parameters)?;

@@ -241,6 +241,40 @@ fn access_rules_move_along() {
 }
 
 #[test]
+fn quotas_move_along_and_are_kept() {
+    let quotas = json!([
+        {"user": {"name": "u"}, "client_id": "default", "limits": {"producer_byte_rate": 1000.0, "request_percentage": 12.5}},
+        {"client_id": {"name": "c"}, "limits": {"controller_mutation_rate": 0.5}},
+    ]);
+    let mut first = catalog();
+    load(&mut first, None, &json!({"client_quotas": quotas}));
+    assert_eq!(first.quotas().len(), 2);
+    let mut second = catalog();
+    load(&mut second, None, &export(&first));
+    assert_eq!(second.quotas(), first.quotas());
+    let mut third = Catalog::new();
+    for change in first.snapshot() {
+        // As the journal has it.
+        let json = serde_json::to_vec(&change).unwrap();
+        third.apply(serde_json::from_slice(&json).unwrap()).unwrap();
+    }
+    assert_eq!(third.quotas(), first.quotas());
+    for (bad, at) in [
+        (json!({"limits": {}}), "client_quotas[0]"),
+        (json!({"user": {"name": ""}, "limits": {}}), "client_quotas[0]"),
+        (json!({"user": {"name": "u".repeat(256)}, "limits": {}}), "client_quotas[0]"),
+        (json!({"user": "default", "limits": {"x": 1.0}}), "client_quotas[0].limits.x"),
+        (
+            json!({"user": "default", "limits": {"producer_byte_rate": 0.0}}),
+            "client_quotas[0].limits.producer",
+        ),
+    ] {
+        let error = read(&first, None, &json!({"client_quotas": [bad]}).to_string()).unwrap_err().to_string();
+        assert!(error.contains(at), "{error}");
+    }
+}
+
+#[test]
 fn errors_name_the_item() {
     let catalog = catalog();
     let error = |file: Json| read(&catalog, None, &file.to_string()).unwrap_err().to_string();

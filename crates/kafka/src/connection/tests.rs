@@ -6,6 +6,7 @@ mod cluster;
 mod configs;
 mod groups;
 mod opening;
+mod quotas;
 mod records;
 mod renewal;
 mod sasl;

@@ -6,7 +6,7 @@ use anymq_broker::ErrorKind;
 use anymq_types::Position;
 
 use super::create_topics::check_replicas;
-use super::limits::{ELEMENTS_MAX, PARTITIONS_MAX};
+use super::limits::{ELEMENTS_MAX, PARTITIONS_MAX, QUOTA_EXCEEDED};
 use crate::errors::topic_error;
 use crate::session::{Cx, Reply};
 use crate::wire::messages::topics::{
@@ -16,6 +16,9 @@ use crate::wire::{ErrorCode, Text};
 
 /// Why a topic does not grow: the code and the sentence, if there is more to say than the code does.
 type Refusal = (ErrorCode, Option<String>);
+
+/// First version that can be told to come again later.
+const QUOTA_TOLD_FROM: i16 = 3;
 
 pub(super) fn create_partitions(cx: &mut Cx<'_>, request: CreatePartitionsRequest<'_>) -> Reply {
     if request.topics.len() > ELEMENTS_MAX {
@@ -81,6 +84,9 @@ fn grow(
         for assignment in assignments {
             check_replicas(cx, &assignment.broker_ids, Some(1)).map_err(|(code, says)| (code, Some(says)))?;
         }
+    }
+    if !cx.may_change_partitions(more, QUOTA_TOLD_FROM) {
+        return refuse(ErrorCode::THROTTLING_QUOTA_EXCEEDED, QUOTA_EXCEEDED.to_owned());
     }
     let done = cx.hall.add_partitions(name, count as u32, validate_only).map_err(hall_says)?;
     *commit = (*commit).max(done.commit);

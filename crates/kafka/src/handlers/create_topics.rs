@@ -9,7 +9,7 @@ use anymq_catalog::topic_config::{self, ConfigError};
 use anymq_types::Position;
 
 use super::describe_quorum::METADATA_TOPIC;
-use super::limits::{ELEMENTS_MAX, PARTITIONS_MAX};
+use super::limits::{ELEMENTS_MAX, PARTITIONS_MAX, QUOTA_EXCEEDED};
 use crate::configs::topic_settings;
 use crate::errors::topic_error;
 use crate::names;
@@ -25,6 +25,8 @@ type Refusal = (ErrorCode, String);
 
 /// First version that says how the topic was made.
 const DETAILS_FROM: i16 = 5;
+/// First version that can be told to come again later.
+const QUOTA_TOLD_FROM: i16 = 6;
 
 pub(super) fn create_topics(cx: &mut Cx<'_>, request: CreateTopicsRequest<'_>) -> Reply {
     if request.topics.len() > ELEMENTS_MAX {
@@ -94,6 +96,9 @@ fn create(
     check_name(cx, topic.name, alike)?;
     let config = settings_of(topic)?;
     let partitions = partitions_of(cx, topic)?;
+    if !cx.may_change_partitions(partitions as usize, QUOTA_TOLD_FROM) {
+        return Err((ErrorCode::THROTTLING_QUOTA_EXCEEDED, QUOTA_EXCEEDED.to_owned()));
+    }
     let made = cx
         .hall
         .create_topic(&CreateTopic { name: topic.name, partitions, config, validate_only })

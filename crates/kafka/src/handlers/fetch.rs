@@ -5,6 +5,7 @@ mod reading;
 use std::time::Duration;
 
 use anymq_broker::topics::Read;
+use anymq_catalog::QuotaKind;
 
 use self::reading::{Fetching, Part, Topic};
 use super::ELEMENTS_MAX;
@@ -19,6 +20,8 @@ const IDS_FROM: i16 = 13;
 const FULL_EPOCHS: std::ops::RangeInclusive<i32> = -1..=0;
 /// Reads nothing of transactions that are still open.
 const READ_COMMITTED: i8 = 1;
+/// What an answer holds at most, in seconds of the client's quota.
+const QUOTA_SECONDS_MAX: u64 = 10;
 
 pub(super) fn fetch(cx: &mut Cx<'_>, request: FetchRequest<'_>) -> Reply {
     let partitions: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
@@ -31,6 +34,9 @@ pub(super) fn fetch(cx: &mut Cx<'_>, request: FetchRequest<'_>) -> Reply {
         return cx.reply(&FetchResponse { error_code, ..Default::default() });
     }
     let bytes_max = u64::try_from(request.max_bytes).unwrap_or(0).min(cx.config.fetch_bytes_max.0);
+    // Else one answer could be worth minutes of silence.
+    let quota = cx.hall.quota(cx.client_id, QuotaKind::ConsumerByteRate);
+    let bytes_max = bytes_max.min(quota.map_or(u64::MAX, |rate| rate.saturating_mul(QUOTA_SECONDS_MAX)));
     let stable_only = request.isolation_level == READ_COMMITTED;
     let fetching = Fetching::new(
         request.topics.iter().map(|topic| wanted(cx, &topic, stable_only)).collect(),

@@ -3,5 +3,8 @@
 /// Most topics, partitions and other things that an administrator's request may name; who names more is disconnected.
 pub(super) const ELEMENTS_MAX: usize = 100_000;
 
+/// What a client hears that has to come again later.
+pub(super) const QUOTA_EXCEEDED: &str = "The throttling quota has been exceeded.";
+
 /// Most partitions that one request can make, and that a topic can have.
 pub(super) const PARTITIONS_MAX: u32 = 10_000;

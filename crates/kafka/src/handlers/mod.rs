@@ -34,6 +34,7 @@ use crate::wire::{ApiKey, Request};
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
+mod alter_client_quotas;
 mod alter_configs;
 mod alter_group_configs;
 mod alter_partition_reassignments;
@@ -53,6 +54,7 @@ mod delete_records;
 mod delete_share_group_offsets;
 mod delete_topics;
 mod describe_acls;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
@@ -167,11 +169,9 @@ macro_rules! has_handler {
     };
 }
 
-/// Of operations that nobody answers yet.
-const NOT_YET: Status = Hidden("not yet");
-
 const ONE_NODE: &str = "there is one node, which leads every partition";
 const NO_TOKENS: &str = "61: there are no delegation tokens";
+const QUOTAS: &str = "of users and client ids; none of connections by address";
 const TOPICS_ONLY: &str = "topics and groups; everything else is set in the configuration file";
 
 operations! {
@@ -218,8 +218,8 @@ operations! {
     AlterPartitionReassignments => alter_partition_reassignments::alter_partition_reassignments, Partial(ONE_NODE);
     ListPartitionReassignments => list_partition_reassignments::list_partition_reassignments, Partial(ONE_NODE);
     OffsetDelete => offset_delete::offset_delete, Full;
-    DescribeClientQuotas, NOT_YET;
-    AlterClientQuotas, NOT_YET;
+    DescribeClientQuotas => describe_client_quotas::describe_client_quotas, Partial(QUOTAS);
+    AlterClientQuotas => alter_client_quotas::alter_client_quotas, Partial(QUOTAS);
     DescribeUserScramCredentials => describe_user_scram_credentials::describe_user_scram_credentials, Full;
     AlterUserScramCredentials => alter_user_scram_credentials::alter_user_scram_credentials, Full;
     DescribeQuorum => describe_quorum::describe_quorum, Partial(ONE_NODE);

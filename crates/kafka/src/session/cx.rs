@@ -1,6 +1,6 @@
 //! What a handler gets to see, and what it can reply.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use anymq_broker::acl::Operation;
@@ -78,9 +78,10 @@ pub(crate) struct Cx<'a> {
     /// Topics that the connection has used.
     pub(crate) seen: &'a RefCell<Seen>,
     pub(crate) head: Head,
-    #[allow(dead_code, reason = "members of groups are told by it")]
-    /// What the client calls itself; empty when a waiting request is asked again.
+    /// What the client calls itself.
     pub(crate) client_id: &'a str,
+    /// For how long the client is to be silent, in milliseconds.
+    pub(crate) silence: &'a Cell<u64>,
 }
 
 /// A broker as clients see it.

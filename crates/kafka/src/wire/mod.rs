@@ -26,6 +26,7 @@ mod message;
 pub mod messages;
 mod primitives;
 mod records;
+mod throttle;
 mod writer;
 
 pub use apis::{ApiKey, IntoResponse, Request, Response};

@@ -238,6 +238,10 @@ impl Segments {
         &self.parts
     }
 
+    pub(super) fn parts_mut(&mut self) -> &mut [Bytes] {
+        &mut self.parts
+    }
+
     /// The parts for a vectored write.
     pub fn io_slices(&self) -> impl Iterator<Item = IoSlice<'_>> {
         self.parts.iter().map(|part| IoSlice::new(part))

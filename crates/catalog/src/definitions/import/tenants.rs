@@ -8,9 +8,10 @@ use crate::catalog::ACLS_MAX;
 use crate::change::ChangeError;
 use crate::definitions::PASSWORDS_MAX;
 use crate::definitions::file::{
-    AclItem, GlobalParameterItem, ParameterItem, PermissionItem, PolicyItem, TopicPermissionItem, UserItem,
-    VhostItem,
+    AclItem, GlobalParameterItem, ParameterItem, PermissionItem, PolicyItem, QuotaItem, TopicPermissionItem,
+    UserItem, VhostItem,
 };
+use crate::model::{QUOTA_NAME_BYTES_MAX, QuotaEntity, QuotaKind, QuotaPart};
 use crate::policy::CompiledPolicy;
 
 impl Importer<'_> {
@@ -134,6 +135,30 @@ impl Importer<'_> {
                 return Err(invalid("acls", ChangeError::TooManyAcls));
             }
             self.put(Change::AclsPut { vhost, acls });
+        }
+        Ok(())
+    }
+
+    pub(super) fn client_quotas(&mut self, items: Vec<QuotaItem>) -> Result<()> {
+        for (n, item) in items.into_iter().enumerate() {
+            let QuotaItem { entity, limits } = item;
+            if entity == QuotaEntity::default() {
+                return Err(invalid(format!("client_quotas[{n}]"), "neither user nor client_id"));
+            }
+            for part in [&entity.user, &entity.client_id] {
+                if let Some(QuotaPart::Name(name)) = part
+                    && (name.is_empty() || name.len() > QUOTA_NAME_BYTES_MAX)
+                {
+                    return Err(invalid(format!("client_quotas[{n}]"), "a name of no bytes or too many"));
+                }
+            }
+            let at = |key: &str| format!("client_quotas[{n}].limits.{key}");
+            let limit = |(key, value): (String, f64)| {
+                let kind = QuotaKind::find(&key).ok_or_else(|| invalid(at(&key), "no such quota"))?;
+                Ok((kind, kind.rate(value).map_err(|fault| invalid(at(&key), fault))?))
+            };
+            let limits = limits.into_iter().map(limit).collect::<Result<_>>()?;
+            self.put(Change::QuotaPut { entity, limits });
         }
         Ok(())
     }

@@ -16,13 +16,13 @@ use crate::wire::messages::topics::{DeleteTopicState, DeleteTopicsRequest};
 use crate::wire::messages::transactions::InitProducerIdRequest;
 use crate::wire::{ErrorCode, Response};
 
-const TOPIC: i8 = 2;
+pub(super) const TOPIC: i8 = 2;
 const GROUP: i8 = 3;
 const CLUSTER: i8 = 4;
 const TXN: i8 = 5;
-const LITERAL: i8 = 3;
+pub(super) const LITERAL: i8 = 3;
 const PREFIXED: i8 = 4;
-const READ: i8 = 3;
+pub(super) const READ: i8 = 3;
 const WRITE: i8 = 4;
 const CREATE: i8 = 5;
 const DELETE: i8 = 6;
@@ -30,10 +30,10 @@ const ALTER: i8 = 7;
 const DESCRIBE: i8 = 8;
 const IDEMPOTENT_WRITE: i8 = 12;
 const DENY: i8 = 2;
-const ALLOW: i8 = 3;
+pub(super) const ALLOW: i8 = 3;
 
 /// Kind, name, pattern, operation, permission; for alice, from everywhere.
-type Rule<'a> = (i8, &'a str, i8, i8, i8);
+pub(super) type Rule<'a> = (i8, &'a str, i8, i8, i8);
 
 fn creation<'a>((kind, name, pattern, operation, permission): Rule<'a>) -> AclCreation<'a> {
     AclCreation {
@@ -54,7 +54,7 @@ async fn create(client: &mut Client, creations: Vec<AclCreation<'_>>) -> Vec<(i1
     results.map(|r| (r.error_code.0, r.error_message.unwrap_or_default().into())).collect()
 }
 
-async fn allow(client: &mut Client, rules: &[Rule<'_>]) {
+pub(super) async fn allow(client: &mut Client, rules: &[Rule<'_>]) {
     let made = create(client, rules.iter().map(|&rule| creation(rule)).collect()).await;
     assert!(made.iter().all(|(code, _)| *code == 0), "{made:?}");
 }
@@ -97,7 +97,7 @@ async fn describe(
 }
 
 /// A user without permissions.
-fn alice(house: &House) {
+pub(super) fn alice(house: &House) {
     let user = anymq_catalog::User {
         name: "alice".into(),
         password: house.broker.hash_password(b"alice"),
@@ -108,7 +108,7 @@ fn alice(house: &House) {
     house.broker.change(Change::UserPut(user)).unwrap();
 }
 
-async fn log_in(house: &House) -> Client {
+pub(super) async fn log_in(house: &House) -> Client {
     let mut client = house.connect();
     let answer = client.log_in("alice", "alice").await;
     let Response::SaslAuthenticate(response) = answer.read() else { panic!("{:?}", answer.read()) };

@@ -72,7 +72,7 @@ impl House {
         let peer = peer.parse().unwrap();
         let (broker, config, stopping) = (self.broker.clone(), self.config.clone(), self.stopping.clone());
         self.tasks.spawn(crate::serve_stream(far, peer, broker, config, stopping));
-        Client { stream: near, correlation_id: 0 }
+        Client { stream: near, correlation_id: 0, name: "tests" }
     }
 }
 
@@ -94,6 +94,8 @@ impl Answer {
 pub(super) struct Client {
     pub(super) stream: DuplexStream,
     correlation_id: i32,
+    /// What it calls itself.
+    pub(super) name: &'static str,
 }
 
 impl Client {
@@ -101,7 +103,7 @@ impl Client {
     pub(super) async fn send<'r>(&mut self, version: i16, request: impl Into<Request<'r>>) -> i32 {
         let request = request.into();
         self.correlation_id += 1;
-        let mut out = Writer::request(request.api(), version, self.correlation_id, Some("tests"));
+        let mut out = Writer::request(request.api(), version, self.correlation_id, Some(self.name));
         request.write(&mut out, version);
         self.stream.write_all(&out.finish().to_vec()).await.unwrap();
         self.correlation_id
