@@ -5,9 +5,13 @@
 //!
 //! Checked: no confirmed message is lost; no settlement that was on disk is undone; nothing appears that was not published, or twice;
 //! what is in a queue comes in the order it was published; a dead-lettered message is in one place, never in two, never in none.
+//! Of topics, with batches, single records, transactions, compaction and retention: an offset that was readable keeps its record, and
+//! is there until retention or a newer record of its key lets it go; a reader of committed records sees whole transactions and nothing
+//! of aborted ones; a batch sent again is stored once; each record is once in the queue that the topic's exchange feeds.
 
 mod machine;
 mod oracle;
+mod topics;
 mod world;
 
 pub use oracle::Violation;

@@ -43,7 +43,9 @@ impl World {
         let broker = Broker::open(options).map_err(|e| format!("the broker does not start: {e}"))?;
         broker.log().commit_now();
         self.broker = Some(broker);
-        self.connect()
+        self.connect()?;
+        // What a crash left open is decided before anything new is written.
+        self.check_topics()
     }
 
     pub(crate) fn crash(&mut self) -> Result<(), String> {
@@ -58,9 +60,11 @@ impl World {
         self.disk.crash_at(self.disk.ops());
         let after = self.disk.after_crash(loss);
         self.drop_session();
+        self.topics.session = None;
         self.broker = None;
         self.disk = after;
         self.models.values_mut().for_each(|m| m.crash(committed));
+        self.topics_crashed(committed);
         self.note(21, committed.0);
         if self.crashes == Crashes::Random && !self.finishing && self.rng.chance(10) {
             self.disk.crash_at(self.disk.ops() + self.rng.below(30));
@@ -77,6 +81,7 @@ impl World {
         self.report.crashes += 1;
         self.note(23, self.disk.ops());
         self.session = None;
+        self.topics.session = None;
         self.broker = None;
         self.disk = self.disk.after_crash(loss);
         self.start()
@@ -90,9 +95,11 @@ impl World {
             return self.crash();
         }
         let committed = self.broker().log().committed();
+        self.topics.session = None;
         self.broker = None;
         self.disk.restart_process();
         self.models.values_mut().for_each(|m| m.crash(committed));
+        self.topics_crashed(committed);
         self.start()
     }
 
@@ -123,9 +130,13 @@ impl World {
             client_properties: Table::new(),
             tls: false,
         };
-        let session = broker.connect(connect).map_err(|e| e.to_string())?;
+        let session = broker.connect(connect.clone()).map_err(|e| e.to_string())?;
+        let other = broker.connect(connect).map_err(|e| e.to_string())?;
         for (name, kind) in QUEUES {
             declare(&session, name, kind)?;
+        }
+        if self.topics.session.is_none() {
+            self.open_topics(other)?;
         }
         self.broker().log().commit_now();
         let limit = 5 + self.rng.below(40) as u32;

@@ -11,17 +11,19 @@ use anymq_types::record::{RecordHead, Records};
 use anymq_types::{Millis, Offset};
 
 use crate::oracle::{Model, Sure, Violation};
+use crate::topics::{COPIED, Topics, is_topic};
 
-pub(crate) const QUEUES: [(&str, &str); 5] = [
+pub(crate) const QUEUES: [(&str, &str); 6] = [
     ("classic", "classic"),
     ("quorum", "quorum"),
     ("rejecting", "classic"),
     ("dead", "classic"),
     ("urgent", "classic"),
+    (COPIED, "classic"),
 ];
 
 /// What a run came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Steps taken.
     pub steps: u64,
@@ -31,6 +33,12 @@ pub struct Report {
     pub delivered: u64,
     /// Times the machine crashed.
     pub crashes: u64,
+    /// Transactions that were committed.
+    pub committed: u64,
+    /// Passes of compaction over a topic.
+    pub compacted: u64,
+    /// Times retention was seen to have let records go.
+    pub dropped: u64,
     /// Operations of the disk before the first crash.
     pub ops: u64,
     /// Hash of everything that happened: the same seed gives the same.
@@ -86,6 +94,7 @@ pub(crate) struct World {
     pub(crate) holder: HolderId,
     pub(crate) models: BTreeMap<&'static str, Model>,
     leases: Vec<Lease>,
+    pub(crate) topics: Topics,
     next: u64,
     pub(crate) report: Report,
     pub(crate) crashes: Crashes,
@@ -104,11 +113,18 @@ impl World {
             holder: HolderId(0),
             models: QUEUES.iter().map(|&(name, _)| (name, Model::default())).collect(),
             leases: Vec::new(),
+            topics: Topics::default(),
             next: 0,
-            report: Report { steps: 0, published: 0, delivered: 0, crashes: 0, ops: 0, trace: seed },
+            report: Report { trace: seed, ..Report::default() },
             crashes,
             finishing: false,
         }
+    }
+
+    /// A number that no other message has; they rise.
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
     }
 
     pub(crate) fn note(&mut self, what: u64, detail: u64) {
@@ -125,7 +141,7 @@ impl World {
         if let Crashes::At(op) = self.crashes {
             self.disk.crash_at(first.saturating_add(op));
         }
-        let steps = 60 + self.rng.below(120);
+        let steps = 80 + self.rng.below(160);
         for _ in 0..steps {
             self.report.steps += 1;
             self.step()?;
@@ -140,7 +156,8 @@ impl World {
     }
 
     fn step(&mut self) -> Result<(), String> {
-        match self.rng.below(100) {
+        match self.rng.below(150) {
+            100.. => self.topic_step()?,
             0..=34 => self.publish(),
             35..=54 => self.commit(),
             55..=74 => self.settle()?,
@@ -180,8 +197,7 @@ impl World {
         let mut ids = Vec::new();
         let now = self.session().bounds().now;
         for _ in 0..=self.rng.below(6) {
-            let (id, persistent) = (self.next, !self.rng.chance(15));
-            self.next += 1;
+            let (id, persistent) = (self.next_id(), !self.rng.chance(15));
             let padding = self.rng.below(900) as usize;
             let priority = self.rng.below(10) as u8;
             let head = RecordHead {
@@ -335,6 +351,7 @@ impl World {
             self.crash()?;
         }
         self.crash()?;
+        self.check_topics()?;
         for _ in 0..20_000 {
             self.clock.advance(Duration::from_millis(50));
             self.broker().tick();
@@ -363,7 +380,7 @@ impl World {
     }
 
     fn nothing_left(&self) -> Result<(), String> {
-        for q in self.broker().queues(|_, _| true) {
+        for q in self.broker().queues(|_, name| !is_topic(name)) {
             if q.ready + q.unacked > 0 {
                 return Err(format!(
                     "{}: {} ready and {} unacked after everything was drained",

@@ -10,10 +10,14 @@ fn number(name: &str, default: u64) -> u64 {
 fn promises_hold_under_every_seed() {
     let (from, count) = (number("ANYMQ_SIM_FROM", 0), number("ANYMQ_SIM_SEEDS", 300));
     let mut broken = Vec::new();
-    let (mut published, mut crashes) = (0, 0);
+    let (mut published, mut crashes, mut topics) = (0, 0, [0; 3]);
     for seed in from..from + count {
         match std::panic::catch_unwind(|| anymq_sim::run(seed, Crashes::Random)) {
-            Ok(Ok(report)) => (published, crashes) = (published + report.published, crashes + report.crashes),
+            Ok(Ok(report)) => {
+                (published, crashes) = (published + report.published, crashes + report.crashes);
+                let did = [report.committed, report.compacted, report.dropped];
+                topics = std::array::from_fn(|i| topics[i] + did[i]);
+            }
             Ok(Err(violation)) => broken.push(violation.to_string()),
             Err(_) => broken.push(format!("seed {seed}: panicked")),
         }
@@ -23,6 +27,8 @@ fn promises_hold_under_every_seed() {
         published > count && crashes > count / 2,
         "{published} published, {crashes} crashes: the runs did nothing"
     );
+    let enough = topics.iter().all(|&did| did > count / 4);
+    assert!(enough, "{topics:?} transactions committed, passes of compaction, drops: too few");
 }
 
 #[test]
