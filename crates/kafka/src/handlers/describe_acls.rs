@@ -44,7 +44,7 @@ pub(super) fn describe_acls(cx: &mut Cx<'_>, request: DescribeAclsRequest<'_>) -
         }
     }
     let resources = by_resource.into_iter().map(resource).collect();
-    cx.reply(&DescribeAclsResponse { error_message: Some("".into()), resources, ..Default::default() })
+    cx.reply(&DescribeAclsResponse { resources, ..Default::default() })
 }
 
 fn resource<'a>(((kind, pattern, name), acls): (Resource<'a>, Vec<&'a Acl>)) -> DescribeAclsResource<'a> {

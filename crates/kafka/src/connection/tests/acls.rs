@@ -145,11 +145,11 @@ async fn rules_are_made_told_and_taken_away() {
     let no_colon = "Could not parse principal from `alice` (no colon is present separating the principal type from the principal name)";
     let cluster = "The only valid name for the CLUSTER resource is kafka-cluster";
     for (acl, code, says) in [
-        (creation(good), 0, Some("")),
-        (creation(good), 0, Some("")),
-        (principal("Group:x"), 0, Some("")),
-        (of(GROUP, "g", PREFIXED, READ, DENY), 0, Some("")),
-        (of(CLUSTER, "kafka-cluster", LITERAL, ALTER, ALLOW), 0, Some("")),
+        (creation(good), 0, None),
+        (creation(good), 0, None),
+        (principal("Group:x"), 0, None),
+        (of(GROUP, "g", PREFIXED, READ, DENY), 0, None),
+        (of(CLUSTER, "kafka-cluster", LITERAL, ALTER, ALLOW), 0, None),
         (of(CLUSTER, "other", LITERAL, ALTER, ALLOW), 42, Some(cluster)),
         (of(TOPIC, "", LITERAL, READ, ALLOW), 42, Some("Invalid empty resource name")),
         (principal("alice"), 42, Some(no_colon)),
