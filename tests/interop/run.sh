@@ -70,7 +70,7 @@ for name in $parts; do
     kafka)
       if [ -n "${ANYMQ_BIN:-}" ]; then
         part kafkajs npm --prefix "$here/kafka" test --silent
-        part librdkafka bash -c 'cd "$0" && .venv/bin/python -m pytest -p no:cacheprovider test_librdkafka.py test_groups.py test_mapping.py test_crossing.py test_promises.py test_operating.py test_tools.py test_quotas.py' "$here/kafka"
+        part librdkafka bash -c 'cd "$0" && .venv/bin/python -m pytest -p no:cacheprovider test_librdkafka.py test_groups.py test_mapping.py test_crossing.py test_promises.py test_operating.py test_tools.py test_quotas.py test_security.py' "$here/kafka"
       else
         echo "== kafka skipped: starts brokers of its own"
       fi;;

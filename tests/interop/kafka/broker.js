@@ -23,10 +23,11 @@ async function start(settings = {}) {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`the broker is not ready; see ${home}/log`);
     await pause(10);
   }
-  const { amqp, kafka } = JSON.parse(fs.readFileSync(ready, 'utf8'));
+  const { amqp, kafka, admin } = JSON.parse(fs.readFileSync(ready, 'utf8'));
   return {
     amqp,
     kafka,
+    admin,
     async stop() {
       child.kill('SIGTERM');
       const [code] = await exited;
