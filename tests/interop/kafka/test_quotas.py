@@ -115,7 +115,7 @@ def test_what_librdkafka_fetches_is_throttled(server):
     assert fast.flush(PATIENCE) == 0
     limited(server, slow, f"consumer_byte_rate={RATE}")
     reader = Consumer({"bootstrap.servers": server, "group.id": unique("group"), "client.id": slow, "auto.offset.reset": "earliest",
-                       "throttle_cb": told.append, "fetch.message.max.bytes": 100_000, "queued.max.messages.kbytes": 64})
+                       "throttle_cb": told.append, "fetch.message.max.bytes": 100_000, "fetch.queue.backoff.ms": 10})
     reader.subscribe([topic])
     first = None
     while first is None:
