@@ -23,7 +23,7 @@ async function crossing(channel, name, { partitions = 1, type = 'fanout', key = 
   await admin.connect();
   await admin.createTopics({ topics: [{ topic: name, numPartitions: partitions }] });
   await admin.disconnect();
-  await channel.assertExchange(`${name}.all`, type, { internal: true, arguments: { 'x-from-topic': name } });
+  await channel.assertExchange(`${name}.all`, type, { internal: true, arguments: { 'x-anymq-from-topic': name } });
   await channel.assertQueue(queue, options);
   await channel.bindQueue(queue, `${name}.all`, key);
   return queue;
@@ -141,7 +141,7 @@ test('what was acknowledged is in the queue after kill -9, once', async () => {
 });
 
 test('an exchange of what is no topic is refused', async () => {
-  for (const [args, code] of [[{ 'x-from-topic': 'nowhere' }, 404], [{ 'x-from-topic': 'plain' }, 406], [{ 'x-from-topic': 7 }, 406]]) {
+  for (const [args, code] of [[{ 'x-anymq-from-topic': 'nowhere' }, 404], [{ 'x-anymq-from-topic': 'plain' }, 406], [{ 'x-anymq-from-topic': 7 }, 406]]) {
     const connection = await amqp.connect(broker.url);
     const channel = await connection.createChannel();
     channel.on('error', () => {});

@@ -19,7 +19,7 @@ def crossing(broker, channel, partitions=1, kind="fanout", key="", arguments=Non
     topic = unique("crossing")
     admin = AdminClient({"bootstrap.servers": broker.kafka})
     admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(PATIENCE)
-    channel.exchange_declare(f"{topic}.all", kind, durable=True, internal=True, arguments={"x-from-topic": topic})
+    channel.exchange_declare(f"{topic}.all", kind, durable=True, internal=True, arguments={"x-anymq-from-topic": topic})
     queue = f"{topic}.queue"
     channel.queue_declare(queue, durable=True, arguments=arguments)
     channel.queue_bind(queue, f"{topic}.all", key)

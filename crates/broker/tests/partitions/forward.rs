@@ -18,7 +18,7 @@ use crate::house::{House, NOW, batch, numbered};
 impl House {
     fn declare(&self, name: &str, kind: &str, topic: Value) -> Result<(), ErrorKind> {
         let mut args = Table::new();
-        args.insert("x-from-topic", topic);
+        args.insert("x-anymq-from-topic", topic);
         let declare = DeclareExchange {
             name,
             kind,

@@ -7,7 +7,7 @@ use super::problem::{resource, type_name};
 use crate::model::ExchangeKind;
 
 /// The topic whose records go through an exchange.
-pub const FROM_TOPIC: &str = "x-from-topic";
+pub const FROM_TOPIC: &str = "x-anymq-from-topic";
 
 const HASH_PROPERTIES: [&str; 3] = ["correlation_id", "message_id", "timestamp"];
 
@@ -137,16 +137,16 @@ mod tests {
                 vec![("alternate-exchange", 1i32.into())],
                 Some("invalid type 'signedint' for arg 'alternate-exchange' in exchange 'e' in vhost '/'"),
             ),
-            (Direct, vec![("x-from-topic", "t".into())], None),
+            (Direct, vec![("x-anymq-from-topic", "t".into())], None),
             (
                 Direct,
-                vec![("x-from-topic", 1i32.into())],
-                Some("invalid type 'signedint' for arg 'x-from-topic' in exchange 'e' in vhost '/'"),
+                vec![("x-anymq-from-topic", 1i32.into())],
+                Some("invalid type 'signedint' for arg 'x-anymq-from-topic' in exchange 'e' in vhost '/'"),
             ),
             (
                 Delayed,
-                vec![("x-from-topic", "t".into()), ("x-delayed-type", "topic".into())],
-                Some("an x-delayed-message exchange cannot have the argument 'x-from-topic'"),
+                vec![("x-anymq-from-topic", "t".into()), ("x-delayed-type", "topic".into())],
+                Some("an x-delayed-message exchange cannot have the argument 'x-anymq-from-topic'"),
             ),
             (Delayed, vec![], Some("Invalid argument, 'x-delayed-type' must be an existing exchange type")),
             (Delayed, vec![("x-delayed-type", "topic".into())], None),

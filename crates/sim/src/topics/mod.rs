@@ -87,7 +87,7 @@ impl World {
             self.topics.ids.push(topic.partitions[0]);
         }
         let mut args = Table::new();
-        args.insert("x-from-topic", Value::from("log"));
+        args.insert("x-anymq-from-topic", Value::from("log"));
         let declare = DeclareExchange {
             name: "log.all",
             kind: "fanout",

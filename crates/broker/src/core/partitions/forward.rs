@@ -1,6 +1,6 @@
 //! From a topic on through exchanges (docs/adr/0012).
 //!
-//! An exchange that names a topic (`x-from-topic`) is given every record of it that a reader of committed records sees, in the order
+//! An exchange that names a topic (`x-anymq-from-topic`) is given every record of it that a reader of committed records sees, in the order
 //! of each partition, from the moment it is made on: what is bound to it gets a copy. How far a partition has come is its cursor,
 //! and a step of it is in one journal group with the copies: none is lost or made twice, whatever happens. Where records are in
 //! memory that is the group in which they were stored, or their transaction committed. What is on disk is read first; a step takes
