@@ -160,12 +160,13 @@ impl Inner {
         if to > end || from < u64::from(SEGMENT_HEADER) {
             return Err(ReadError::OutOfRange { at, bytes });
         }
-        let mut span = vec![0; bytes as usize];
+        // What is still in memory of the span; nothing, as a rule.
+        let mut span = Vec::new();
         let mut in_file = to;
         if let Some(pending) = in_pending {
             let start = u64::from(pending.start.offset());
             in_file = in_file.min(start);
-            copy(&mut span, from, start, &pending.bytes);
+            copy(&mut span, (from, to), start, &pending.bytes);
             if from <= start && to >= start + GROUP_HEADER as u64 {
                 pending.header().write(&mut span[(start - from) as usize..], known.salt);
             }
@@ -174,32 +175,38 @@ impl Inner {
         if let Some(flight) = flight {
             let start = u64::from(flight.start.offset());
             in_file = in_file.min(start);
-            copy(&mut span, from, start, &flight.bytes);
+            copy(&mut span, (from, to), start, &flight.bytes);
         }
-        if in_file > from {
-            self.read_file(id, known.class, from, &mut span[..(in_file - from) as usize])?;
+        let of_file = |error| self.read_failed(id, error);
+        if span.is_empty() {
+            let file = self.files.get(&*self.disk, id, known.class);
+            span = file.and_then(|file| file.read_vec_at(from, bytes as usize)).map_err(of_file)?;
+        } else if in_file > from {
+            let file = self.files.get(&*self.disk, id, known.class);
+            let part = &mut span[..(in_file - from) as usize];
+            file.and_then(|file| file.read_exact_at(from, part)).map_err(of_file)?;
         }
         self.counters.reads.fetch_add(1, Ordering::Relaxed);
         self.counters.read_bytes.fetch_add(u64::from(bytes), Ordering::Relaxed);
         Ok(Bytes::from(span))
     }
 
-    fn read_file(&self, id: u32, class: Class, from: u64, into: &mut [u8]) -> Result<(), ReadError> {
-        let read = self.files.get(&*self.disk, id, class).and_then(|file| file.read_exact_at(from, into));
-        match read {
+    fn read_failed(&self, id: u32, source: io::Error) -> ReadError {
+        match self.segments.get(id) {
             // Reclaimed between the look at the table and the look at the disk.
-            Err(_) if self.segments.get(id).is_none() => Err(ReadError::NoSegment(id)),
-            read => read.map_err(|source| ReadError::Io { segment: id, source }),
+            None => ReadError::NoSegment(id),
+            Some(_) => ReadError::Io { segment: id, source },
         }
     }
 }
 
-/// Copies the part of `group` (which starts at offset `start` of its segment) that lies in `span` (which starts at
-/// `from`).
-fn copy(span: &mut [u8], from: u64, start: u64, group: &[u8]) {
+/// Copies the part of `group` (which starts at offset `start` of its segment) that lies in `span`, which is to have the
+/// bytes `from..to` of the segment and gets its length with the first of them.
+fn copy(span: &mut Vec<u8>, (from, to): (u64, u64), start: u64, group: &[u8]) {
     let low = from.max(start);
-    let high = (from + span.len() as u64).min(start + group.len() as u64);
+    let high = to.min(start + group.len() as u64);
     if low < high {
+        span.resize((to - from) as usize, 0);
         let part = &group[(low - start) as usize..(high - start) as usize];
         span[(low - from) as usize..(high - from) as usize].copy_from_slice(part);
     }

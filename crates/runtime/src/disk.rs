@@ -57,6 +57,12 @@ pub trait DiskFile: Send + Sync + 'static {
     /// Makes bytes, length and the rest of the file's metadata durable.
     fn sync_all(&self) -> io::Result<()>;
 
+    /// Reads exactly `bytes` bytes into memory of their own; `UnexpectedEof` if there are not so many.
+    fn read_vec_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let mut buf = vec![0; bytes];
+        self.read_exact_at(offset, &mut buf).map(|()| buf)
+    }
+
     /// Reads exactly `buf.len()` bytes; `UnexpectedEof` if there are not so many.
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         if self.read_at(offset, buf)? == buf.len() {

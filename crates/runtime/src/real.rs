@@ -6,7 +6,9 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use crate::disk::{Disk, DiskFile};
 
@@ -138,6 +140,22 @@ impl DiskFile for RealFile {
         Ok(done)
     }
 
+    /// Without clearing the memory first, which costs half as much as reading from the page cache does.
+    fn read_vec_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let mut buf = Vec::with_capacity(bytes);
+        while buf.len() < bytes {
+            let at = offset + buf.len() as u64;
+            match rustix::io::pread(&self.0, spare_capacity(&mut buf), at) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        // The allocator may have given more room than was asked for.
+        buf.truncate(bytes);
+        Ok(buf)
+    }
+
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all_at(bytes, offset)
     }
@@ -155,7 +173,7 @@ impl DiskFile for RealFile {
         match rustix::io::retry_on_intr(reserve) {
             Ok(()) => Ok(()),
             // A file system without preallocation still gets the length; space may then run out at a write.
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
                 if self.size()? < bytes {
                     self.0.set_len(bytes)?;
                 }

@@ -55,6 +55,9 @@ fn files_behave_as_the_trait_says() {
     assert_eq!(file.read_at(8_188, &mut buf).unwrap(), 6);
     assert_eq!(&buf[..6], b"\0\0abcd");
     assert_eq!(file.read_exact_at(8_190, &mut [0; 5]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    assert_eq!(file.read_vec_at(8_189, 4).unwrap(), b"\0abc");
+    assert_eq!(file.read_vec_at(0, 0).unwrap(), b"");
+    assert_eq!(file.read_vec_at(8_190, 5).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     file.set_len(1).unwrap();
     disk.rename("d/a", "d/b").unwrap();
     disk.sync_dir("d").unwrap();
