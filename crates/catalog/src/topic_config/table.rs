@@ -105,6 +105,13 @@ pub static KEYS: &[Key] = &[
         Done(Number(|s, ms| s.timestamp_before_max_ms = ms.unsigned_abs())),
         "How far in the past the time may lie that a producer gives a message. Not asked with LogAppendTime.")
         .from("log.message.timestamp.before.max.ms"),
+    key("message.timestamp.difference.max.ms", FOREVER, Long { min: 0 },
+        Done(Number(|s, ms| {
+            s.timestamp_before_max_ms = s.timestamp_before_max_ms.min(ms.unsigned_abs());
+            s.timestamp_after_max_ms = s.timestamp_after_max_ms.min(ms.unsigned_abs());
+        })),
+        "How far in the past and in the future the time may lie that a producer gives a message, as clients of Kafka before 3.6 say it: a bound beside those for either.")
+        .from("log.message.timestamp.difference.max.ms"),
     key("message.timestamp.type", "CreateTime", OneOf(&["CreateTime", "LogAppendTime"]),
         Done(Word(|s, word| s.timestamp_type = TimestampType::read(word))),
         "Whether a message has the time its producer gave it or that at which the broker took it.")
