@@ -76,7 +76,7 @@ impl Default for Config {
             default_partitions: 1,
             request_bytes_max: ByteSize(FRAME_BYTES_MAX as u64),
             fetch_bytes_max: ByteSize::mib(55),
-            handshake_timeout: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(600),
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! `ApiVersions` is answered at any time. A client that does not log in is let in as the configured user, if that user may
 //! come from where it comes from; its request is then taken by the session. Until then a connection holds no more than
-//! [`INPUT_BYTES_MAX`] of input.
+//! [`Handshake::input_max`] of input.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,7 +25,9 @@ use crate::session::{Head, Session};
 use crate::wire::{ApiKey, IntoResponse, Request, RequestHeader, Segments, WireError, split_frame};
 
 /// Largest frame before the login, in bytes.
-pub(crate) const INPUT_BYTES_MAX: usize = 64 << 10;
+const INPUT_BYTES_MAX: usize = 8 << 10;
+/// The same once a mechanism is agreed on, where access tokens are taken: those that name many groups are longer.
+const TOKEN_BYTES_MAX: usize = 64 << 10;
 
 /// The user that everybody knows the password of.
 const GUEST: &str = "guest";
@@ -123,6 +125,16 @@ impl Handshake {
         self.config.idle_timeout
     }
 
+    /// Most bytes of input that are held.
+    pub(crate) fn input_max(&self) -> usize {
+        let takes_tokens = self.config.unsecured_tokens || self.broker.accepts_tokens();
+        if takes_tokens && matches!(self.stage, Stage::Token { .. }) {
+            TOKEN_BYTES_MAX
+        } else {
+            INPUT_BYTES_MAX
+        }
+    }
+
     /// Whether the client may stay without a request as long as one that has logged in: many open a connection, ask
     /// for the versions, and say nothing until they have something to do.
     pub(crate) fn may_idle(&self) -> bool {
@@ -144,7 +156,7 @@ impl Handshake {
         {
             return Ok((0, self.anonymous()));
         }
-        let Some((frame, len)) = split_frame(buf, INPUT_BYTES_MAX)? else { return Ok((0, Step::Continue)) };
+        let Some((frame, len)) = split_frame(buf, self.input_max())? else { return Ok((0, Step::Continue)) };
         let step = match self.stage {
             Stage::Token { bare: true, .. } => self.token(frame, Way::Bare, out),
             _ => self.request(frame, out)?,

@@ -9,7 +9,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
 use super::{Connection, Stage};
-use crate::handshake::INPUT_BYTES_MAX;
 use crate::wire::WireError;
 
 /// Most bytes of one read.
@@ -30,7 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Connection<S, F> {
                 !self.out.is_full()
                     && (session.takes_input() || session.is_alone() && self.partial.is_empty())
             }
-            Stage::Handshake(_) => self.partial.len() <= INPUT_BYTES_MAX,
+            Stage::Handshake(handshake) => self.partial.len() <= handshake.input_max(),
             Stage::Verifying(..) | Stage::Done => false,
             Stage::Lingering => true,
         }

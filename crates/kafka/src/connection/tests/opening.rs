@@ -185,11 +185,26 @@ async fn what_is_not_the_protocol_closes_the_connection() {
 
 #[tokio::test]
 async fn requests_before_the_login_are_small() {
+    let too_long = async |house: &House, agreed: bool, frame: &[u8]| {
+        let mut client = house.connect();
+        if agreed {
+            client.ask(1, SaslHandshakeRequest { mechanism: "PLAIN" }).await;
+        }
+        client.stream.write_all(frame).await.unwrap();
+        client.closed().await;
+    };
+    // 8 KiB and a byte; a mechanism without access tokens makes no difference.
     let house = House::new();
+    too_long(&house, false, b"\0\0\x20\x01\0\x12\0\0").await;
+    too_long(&house, true, b"\0\0\x20\x01\0\x24\0\0").await;
+
+    let house = House::with(true, Config { unsecured_tokens: true, ..Config::default() });
+    too_long(&house, false, b"\0\0\x20\x01\0\x12\0\0").await;
+    too_long(&house, true, b"\0\x01\0\x01\0\x24\0\0").await;
     let mut client = house.connect();
-    // 64 KiB and a byte of `ApiVersions`.
-    client.stream.write_all(b"\0\x01\0\x01\0\x12\0\0").await.unwrap();
-    client.closed().await;
+    client.ask(1, SaslHandshakeRequest { mechanism: "OAUTHBEARER" }).await;
+    let answer = client.ask(2, SaslAuthenticateRequest { auth_bytes: &[b'x'; 60_000] }).await;
+    assert_eq!(authenticated(&answer).0, ErrorCode::SASL_AUTHENTICATION_FAILED, "it is read, and refused");
 }
 
 #[tokio::test]
