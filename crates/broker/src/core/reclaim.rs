@@ -130,10 +130,12 @@ impl Queue {
 
     /// Replaces what is at `start..end` by pieces elsewhere. False if it is no longer what it was.
     pub(crate) fn move_extents(&mut self, moved: &Moved, segments: &mut SegmentUse) -> bool {
-        let first = self.stream.find(moved.start).and_then(|n| self.stream.extent(n));
-        let Some((volatile, time_s, encoding)) = first.map(|e| (e.volatile, e.time_s, e.encoding)) else {
-            return false;
-        };
+        let Some(number) = self.stream.find(moved.start) else { return false };
+        let Some(first) = self.stream.extent(number) else { return false };
+        let (volatile, encoding) = (first.volatile, first.encoding);
+        // One extent when it was moved may be several when that is replayed: the newest of them says how old it is, as it did then.
+        let there = (number..).map_while(|n| self.stream.extent(n)).take_while(|e| e.base < moved.end);
+        let time_s = there.map(|e| e.time_s).max().unwrap_or(0);
         let mut pieces: Vec<Extent> = Vec::with_capacity(moved.pieces.len());
         for piece in &moved.pieces {
             let end = piece.base + piece.count as u64;
