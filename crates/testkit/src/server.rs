@@ -88,7 +88,7 @@ impl Server {
             None => find_binary()?,
         };
         let scratch = TempDir::with_prefix("anymq-test-").map_err(Error::io("make a scratch directory"))?;
-        let (child, ready) = spawn(&binary, &options, scratch.path(), [0, 0])?;
+        let (child, ready) = spawn(&binary, &options, scratch.path(), [0; 3])?;
         Ok(Server { options, binary, scratch, ready, child })
     }
 
@@ -152,7 +152,7 @@ impl Server {
         if self.is_running() {
             self.kill()?;
         }
-        let ports = [self.ready.amqp.port(), self.ready.admin.port()];
+        let ports = [self.ready.amqp.port(), self.ready.admin.port(), self.ready.kafka.port()];
         (self.child, self.ready) = spawn(&self.binary, &self.options, self.scratch.path(), ports)?;
         Ok(())
     }
@@ -165,7 +165,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(binary: &Path, options: &Options, scratch: &Path, ports: [u16; 2]) -> Result<(Child, Ready), Error> {
+fn spawn(binary: &Path, options: &Options, scratch: &Path, ports: [u16; 3]) -> Result<(Child, Ready), Error> {
     let ready_file = scratch.join("ready.json");
     match fs::remove_file(&ready_file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -183,6 +183,7 @@ fn spawn(binary: &Path, options: &Options, scratch: &Path, ports: [u16; 2]) -> R
         .args(&options.args)
         .env("ANYMQ_AMQP__PORT", ports[0].to_string())
         .env("ANYMQ_ADMIN__PORT", ports[1].to_string())
+        .env("ANYMQ_KAFKA__PORT", ports[2].to_string())
         .envs(options.env.iter().map(|(key, value)| (key, value)))
         .current_dir(scratch)
         .stdin(Stdio::null())

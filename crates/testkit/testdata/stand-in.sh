@@ -13,6 +13,7 @@ echo "listening ${EXTRA:-}"
 trap 'exit 0' TERM
 amqp=${ANYMQ_AMQP__PORT}; [ "$amqp" = 0 ] && amqp=40001
 admin=${ANYMQ_ADMIN__PORT}; [ "$admin" = 0 ] && admin=40002
-printf '{"amqp":"127.0.0.1:%s","admin":"127.0.0.1:%s","pid":%s}' "$amqp" "$admin" $$ > "$ready.tmp"
+kafka=${ANYMQ_KAFKA__PORT}; [ "$kafka" = 0 ] && kafka=40003
+printf '{"amqp":"127.0.0.1:%s","admin":"127.0.0.1:%s","kafka":"127.0.0.1:%s","pid":%s}' "$amqp" "$admin" "$kafka" $$ > "$ready.tmp"
 mv "$ready.tmp" "$ready"
 while :; do sleep 0.01; done

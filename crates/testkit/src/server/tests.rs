@@ -13,7 +13,9 @@ fn starts(server: &Server) -> usize {
 #[test]
 fn a_server_starts_is_killed_and_comes_back_on_its_data_and_ports() {
     let mut server = stand_in().env("EXTRA", "here").start().expect("starts");
-    assert_eq!((server.amqp().port(), server.admin().port()), (40001, 40002));
+    let ports =
+        |server: &Server| [server.amqp(), server.admin(), server.kafka()].map(|address| address.port());
+    assert_eq!(ports(&server), [40001, 40002, 40003]);
     assert!(server.is_running());
     assert!(server.log().contains("listening here"));
 
@@ -22,7 +24,7 @@ fn a_server_starts_is_killed_and_comes_back_on_its_data_and_ports() {
     assert!(!server.is_running());
     server.start_again().expect("starts again");
     assert_ne!(server.pid(), first);
-    assert_eq!(server.amqp().port(), 40001);
+    assert_eq!(ports(&server), [40001, 40002, 40003]);
     assert_eq!(starts(&server), 2);
 }
 

@@ -225,7 +225,7 @@ async fn what_is_told() {
     let mut client = house.connect();
     make(&mut client, vec![topic("t", 1)]).await;
     let (told, configs) = described(&mut client, TOPIC, "t", &[]).await;
-    assert_eq!((told, configs.len()), (DONE, 37));
+    assert_eq!((told, configs.len()), (DONE, 38));
     assert!(configs.is_sorted());
     let (_, one) = described(&mut client, TOPIC, "t", &["segment.ms", "nope"]).await;
     assert_eq!(one.len(), 1);
