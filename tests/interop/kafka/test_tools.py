@@ -130,7 +130,7 @@ def test_kafka_configs(server, topic):
     assert "advertised.listeners=" in tool(server, CONFIGS, "--describe", "--all", "--entity-type", "brokers", "--entity-name", node)
 
 
-def test_kafka_transactions(server, topic, request):
+def test_kafka_transactions(server, topic):
     name = unique("txn")
     run(JAVA / "Programs.java", server, "open-transaction", topic, name)
     command = f"{TOOLS}.TransactionsCommand"
@@ -141,13 +141,7 @@ def test_kafka_transactions(server, topic, request):
     producers = tool(server, command, "describe-producers", "--topic", topic, "--partition", "0")
     row = [line.split() for line in producers.splitlines() if line.split()[:1] == listed[0][2:3]]
     assert row and row[0][-1] == "0", f"the open transaction begins at offset 0: {producers}"
-    if os.environ.get("KAFKA_URL"):
-        tool(server, command, "abort", "--topic", topic, "--partition", "0", "--start-offset", "0")
-    else:
-        # The tool's way, WriteTxnMarkers, goes past the coordinator: it is not offered, and the tool says so.
-        told = tool(server, command, "abort", "--topic", topic, "--partition", "0", "--start-offset", "0", code=1)
-        assert "does not support WRITE_TXN_MARKERS" in told
-        request.getfixturevalue("broker").command("txn", "abort", name, "--yes")
+    tool(server, command, "abort", "--topic", topic, "--partition", "0", "--start-offset", "0")
     producers = tool(server, command, "describe-producers", "--topic", topic, "--partition", "0")
     row = [line.split() for line in producers.splitlines() if line.split()[:1] == listed[0][2:3]]
     assert row and row[0][-1] == "None", producers

@@ -1,20 +1,22 @@
 //! The transaction coordinator: who produces under which transactional id, and what is part of the present transaction.
 //!
 //! A table in the core, by transactional id; a record of it is journaled when a producer comes, when a partition joins and when the
-//! transaction ends. Bound: [`IDS_MAX`] ids; the ones that are not in use go first. A transaction that is open for longer than its
+//! transaction ends. Bound: [`IDS_MAX`] ids, and so many of each user ([`owners`]); the ones that are not in use go first. A transaction that is open for longer than its
 //! producer allows is aborted, and the producer fenced.
 
 mod offsets;
+mod owners;
 mod record;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use anymq_auth::acl::{Operation, ResourceKind};
+use anymq_auth::acl::{CLUSTER, Operation, ResourceKind};
 use anymq_batch::{BatchHeader, Control, Head, marker};
 use anymq_types::{ConnectionId, Millis, QueueId, VhostId};
 
+use self::owners::Owners;
 use self::record::{Txn, put_text};
 use super::Core;
 use super::fx::Fx;
@@ -43,6 +45,7 @@ pub(crate) struct Coordinator {
     by_producer: FastMap<i64, Arc<str>>,
     /// When open transactions are aborted.
     deadlines: BTreeSet<(Millis, Arc<str>)>,
+    owners: Owners,
 }
 
 impl Coordinator {
@@ -53,15 +56,20 @@ impl Coordinator {
 
     /// Puts a transactional id where it belongs, whatever it was before.
     fn put(&mut self, id: &Arc<str>, txn: Txn) {
-        if let Some(old) = self.by_id.get(id) {
-            self.by_producer.remove(&old.producer.id);
-            self.deadlines.remove(&(old.deadline(), id.clone()));
-        }
+        self.remove(id);
         self.by_producer.insert(txn.producer.id, id.clone());
         if txn.state == TxnState::Ongoing {
             self.deadlines.insert((txn.deadline(), id.clone()));
         }
+        self.owners.add(&txn.user, id, txn.idle());
         self.by_id.insert(id.clone(), txn);
+    }
+
+    fn remove(&mut self, id: &Arc<str>) {
+        let Some(txn) = self.by_id.remove(id) else { return };
+        self.by_producer.remove(&txn.producer.id);
+        self.deadlines.remove(&(txn.deadline(), id.clone()));
+        self.owners.remove(&txn.user, id, txn.idle());
     }
 
     /// Partitions of which an open transaction is about to commit a group's offset.
@@ -71,14 +79,17 @@ impl Coordinator {
         of_group.flat_map(|offsets| offsets.keys().copied()).collect()
     }
 
-    /// Makes room for one more.
-    fn evict(&mut self) -> bool {
-        let idle = self.by_id.iter().filter(|(_, txn)| txn.state != TxnState::Ongoing);
-        let Some(id) = idle.min_by_key(|(_, txn)| txn.since).map(|(id, _)| id.clone()) else { return false };
-        if let Some(txn) = self.by_id.remove(&id) {
-            self.by_producer.remove(&txn.producer.id);
-        }
-        true
+    /// Makes room for one more of a user's; whether there is any.
+    fn make_room(&mut self, user: &str) -> bool {
+        let goes = match (self.owners.is_full(user), self.by_id.len() >= IDS_MAX) {
+            (true, _) => self.owners.longest_idle_of(user),
+            (false, true) => self.owners.longest_idle(),
+            (false, false) => return true,
+        };
+        goes.is_some_and(|id| {
+            self.remove(&id);
+            true
+        })
     }
 }
 
@@ -103,7 +114,8 @@ impl Core {
         {
             txn.check(who)?;
         }
-        if known.is_none() && self.coordinator.by_id.len() >= IDS_MAX && !self.coordinator.evict() {
+        let user = self.sessions.get(&session).map(|state| state.user.clone()).unwrap_or_default();
+        if known.is_none() && !self.coordinator.make_room(&user) {
             return Err(TxnFault::Exhausted);
         }
         if known.as_ref().is_some_and(|txn| txn.state == TxnState::Ongoing) {
@@ -112,6 +124,7 @@ impl Core {
         let before = self.coordinator.by_id.get(&id).map(|txn| txn.producer);
         let producer = self.next_epoch(fx, before);
         let txn = Txn {
+            user,
             producer,
             bumped: false,
             state: TxnState::Empty,
@@ -229,6 +242,30 @@ impl Core {
         self.may_transact(session, id, Operation::Write)?;
         let open = self.coordinator.by_id.get_key_value(id).filter(|(_, txn)| txn.state == TxnState::Ongoing);
         let Some(id) = open.map(|(id, _)| id.clone()) else { return Ok(false) };
+        self.abort_and_fence(fx, &id);
+        Ok(true)
+    }
+
+    /// Aborts the transaction that a producer has open in any of these partitions, for an operator of the cluster; `false` if there is
+    /// none.
+    pub(crate) fn abort_producer(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        who: ProducerEpoch,
+        partitions: &[QueueId],
+    ) -> Result<bool, TxnFault> {
+        let mut operations = [Operation::Alter, Operation::ClusterAction].into_iter();
+        if !operations.any(|of| self.may(session, ResourceKind::Cluster, CLUSTER, of)) {
+            return Err(TxnFault::Forbidden);
+        }
+        let Some(id) = self.coordinator.by_producer.get(&who.id).cloned() else { return Ok(false) };
+        let Some(txn) = self.coordinator.by_id.get(&id) else { return Ok(false) };
+        txn.check(who)?;
+        let is_open = txn.state == TxnState::Ongoing;
+        if !is_open || !partitions.iter().any(|id| txn.partitions.contains(id)) {
+            return Ok(false);
+        }
         self.abort_and_fence(fx, &id);
         Ok(true)
     }

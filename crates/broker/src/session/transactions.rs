@@ -79,6 +79,16 @@ impl Session {
         self.transactional(|core, fx| core.abort_transaction(fx, self.id, id))
     }
 
+    /// Aborts the transaction that a producer has open in any of these partitions, as a whole, and fences the producer; `false` if
+    /// there is none.
+    ///
+    /// # Errors
+    /// [`TxnFault::Forbidden`] to who may neither alter the cluster nor act for it, [`TxnFault::Fenced`] if the producer goes by
+    /// another epoch.
+    pub fn abort_producer(&self, who: ProducerEpoch, partitions: &[QueueId]) -> Result<Done<bool>, TxnFault> {
+        self.transactional(|core, fx| core.abort_producer(fx, self.id, who, partitions))
+    }
+
     fn transactional<T>(
         &self,
         operation: impl FnOnce(&mut Core, &mut Fx<'_>) -> Result<T, TxnFault>,

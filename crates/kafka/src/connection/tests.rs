@@ -12,3 +12,4 @@ mod renewal;
 mod sasl;
 mod shares;
 mod topics;
+mod transactions;

@@ -98,6 +98,7 @@ mod share_group_heartbeat;
 mod sync_group;
 mod txn_offset_commit;
 mod update_features;
+mod write_txn_markers;
 
 /// From this version of the operations on transactions, a fenced producer hears so; before, that its epoch is wrong.
 const FENCED_FROM: i16 = 2;
@@ -198,6 +199,7 @@ operations! {
     AddPartitionsToTxn => add_partitions_to_txn::add_partitions_to_txn, Partial("versions 4 and 5, which brokers speak among themselves, are refused: 31");
     AddOffsetsToTxn => add_offsets_to_txn::add_offsets_to_txn, Full;
     EndTxn => end_txn::end_txn, Full;
+    WriteTxnMarkers => write_txn_markers::write_txn_markers, Partial("an operator's abort, which is that of the whole transaction; commits, which brokers speak among themselves, are refused: 31");
     TxnOffsetCommit => txn_offset_commit::txn_offset_commit, Full;
     DescribeAcls => describe_acls::describe_acls, Full;
     CreateAcls => create_acls::create_acls, Full;

@@ -209,6 +209,7 @@ apis! {
     AddPartitionsToTxn = 24, 0..=5, 3 => transactions::AddPartitionsToTxnRequest<'a>, transactions::AddPartitionsToTxnResponse<'a>;
     AddOffsetsToTxn = 25, 0..=4, 3 => transactions::AddOffsetsToTxnRequest<'a>, transactions::AddOffsetsToTxnResponse;
     EndTxn = 26, 0..=5, 3 => transactions::EndTxnRequest<'a>, transactions::EndTxnResponse;
+    WriteTxnMarkers = 27, 1..=2, 1 => transaction_admin::WriteTxnMarkersRequest<'a>, transaction_admin::WriteTxnMarkersResponse<'a>;
     TxnOffsetCommit = 28, 0..=5, 3 => transactions::TxnOffsetCommitRequest<'a>, transactions::TxnOffsetCommitResponse<'a>;
     DescribeAcls = 29, 1..=3, 2 => acls::DescribeAclsRequest<'a>, acls::DescribeAclsResponse<'a>;
     CreateAcls = 30, 1..=3, 2 => acls::CreateAclsRequest<'a>, acls::CreateAclsResponse<'a>;

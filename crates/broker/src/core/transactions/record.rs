@@ -12,6 +12,8 @@ use crate::transactions::{ProducerEpoch, TxnFault, TxnState};
 /// One transactional id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Txn {
+    /// Who used it last; nobody after a restart.
+    pub(super) user: Arc<str>,
     pub(super) producer: ProducerEpoch,
     /// The end of the last transaction gave the producer a new epoch: a repeated end names the one before.
     pub(super) bumped: bool,
@@ -29,6 +31,11 @@ impl Txn {
     pub(super) fn goes_on_as(&self, next: &Txn) -> bool {
         let ongoing = self.state == TxnState::Ongoing && next.state == TxnState::Ongoing;
         ongoing && (self.since, self.producer) == (next.since, next.producer)
+    }
+
+    /// Since when it has not been in use.
+    pub(super) fn idle(&self) -> Option<Millis> {
+        (self.state != TxnState::Ongoing).then_some(self.since)
     }
 
     pub(super) fn deadline(&self) -> Millis {
@@ -85,7 +92,11 @@ impl Txn {
         for _ in 0..r.varint()? {
             partitions.insert(QueueId(r.varint()?));
         }
-        Some((id, Txn { producer, bumped, state, timeout_ms, since, partitions, offsets: BTreeMap::new() }))
+        let user = Arc::default();
+        Some((
+            id,
+            Txn { user, producer, bumped, state, timeout_ms, since, partitions, offsets: BTreeMap::new() },
+        ))
     }
 }
 

@@ -91,4 +91,43 @@ messages! {
         producer_id: i64 [0..],
         transaction_state: Text<'a> [0..],
     }
+
+    /// WriteTxnMarkers request.
+    WriteTxnMarkersRequest<'a> {
+        markers: Array<'a, WritableTxnMarker<'a>> [0..],
+    }
+
+    WritableTxnMarker<'a> {
+        producer_id: i64 [0..],
+        producer_epoch: i16 [0..],
+        transaction_result: bool [0..],
+        topics: Array<'a, WritableTxnMarkerTopic<'a>> [0..],
+        coordinator_epoch: i32 [0..],
+        transaction_version: i8 [2..],
+    }
+
+    WritableTxnMarkerTopic<'a> {
+        name: &'a str [0..],
+        partition_indexes: Array<'a, i32> [0..],
+    }
+
+    /// WriteTxnMarkers response.
+    WriteTxnMarkersResponse<'a> {
+        markers: Array<'a, WritableTxnMarkerResult<'a>> [0..],
+    }
+
+    WritableTxnMarkerPartitionResult {
+        partition_index: i32 [0..],
+        error_code: ErrorCode [0..],
+    }
+
+    WritableTxnMarkerTopicResult<'a> {
+        name: Text<'a> [0..],
+        partitions: Array<'a, WritableTxnMarkerPartitionResult> [0..],
+    }
+
+    WritableTxnMarkerResult<'a> {
+        producer_id: i64 [0..],
+        topics: Array<'a, WritableTxnMarkerTopicResult<'a>> [0..],
+    }
 }

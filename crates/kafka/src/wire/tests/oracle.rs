@@ -16,6 +16,7 @@ fn is_beyond_the_oracle(api: ApiKey, version: i16) -> bool {
         ApiKey::Produce => version < 3,
         ApiKey::ListOffsets => version == 0 || version > 10,
         ApiKey::OffsetCommit | ApiKey::OffsetFetch => version > 9,
+        ApiKey::WriteTxnMarkers => version > 1,
         ApiKey::ShareFetch | ApiKey::ShareAcknowledge => version > 1,
         ApiKey::DescribeShareGroupOffsets => version > 0,
         ApiKey::StreamsGroupHeartbeat | ApiKey::StreamsGroupDescribe => true,
