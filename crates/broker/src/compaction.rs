@@ -101,7 +101,7 @@ impl Inner {
             match found {
                 Found::Runs(runs) => return Ok(runs),
                 Found::Cold(cold) => {
-                    let span = self.log.read(cold.at, cold.bytes);
+                    let span = self.log.read(cold.first.at, cold.first.bytes);
                     if let Some(runs) = runs_in(&self.log, &cold, &span) {
                         return Ok(runs);
                     }

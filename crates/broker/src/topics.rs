@@ -128,13 +128,46 @@ pub struct Run {
 }
 
 /// Messages that are on disk only: [`crate::Session::load`] brings them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cold {
     pub(crate) partition: QueueId,
     pub(crate) offset: u64,
     pub(crate) limit: u64,
+    pub(crate) first: Span,
+    /// What follows, where it does not stand right behind the first: partitions share a journal.
+    pub(crate) further: Vec<Span>,
+}
+
+/// Bytes of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
     pub(crate) at: Position,
     pub(crate) bytes: u32,
+    /// How many of them are the partition's, about.
+    pub(crate) own: u64,
+}
+
+impl Cold {
+    /// About how many bytes of messages it stands for.
+    pub fn weight(&self) -> u64 {
+        self.spans().map(|span| span.own).sum()
+    }
+
+    /// Leaves what is beyond `max` bytes of messages for another time; never all of it.
+    pub fn cut(&mut self, max: u64) {
+        let mut left = max.saturating_sub(self.first.own);
+        let mut fits = |span: &Span| {
+            let fits = span.own <= left;
+            left = left.saturating_sub(span.own);
+            fits
+        };
+        let fitting = self.further.iter().map_while(|span| fits(span).then_some(())).count();
+        self.further.truncate(fitting);
+    }
+
+    pub(crate) fn spans(&self) -> impl Iterator<Item = Span> {
+        std::iter::once(self.first).chain(self.further.iter().copied())
+    }
 }
 
 /// What a partition holds at an offset.

@@ -289,6 +289,11 @@ impl Log {
         self.inner.read(at, bytes)
     }
 
+    /// Whether [`Log::read`] will not wait for the disk, as far as can be told.
+    pub fn is_cached(&self, at: Position, bytes: u32) -> bool {
+        self.inner.is_cached(at, bytes)
+    }
+
     /// As [`Log::read`], on one of the log's reader threads, which then calls `done`. If too many reads are waiting or
     /// the log is closed, `done` is called at once, with that error.
     pub fn read_async(

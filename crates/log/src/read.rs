@@ -143,6 +143,14 @@ impl Inner {
         }
     }
 
+    /// Whether a span is in the operating system's memory, as far as can be told.
+    pub(crate) fn is_cached(&self, at: Position, bytes: u32) -> bool {
+        let (id, from) = (at.segment(), u64::from(at.offset()));
+        let Some(known) = self.segments.get(id) else { return false };
+        let file = self.files.get(&*self.disk, id, known.class);
+        file.is_ok_and(|file| file.is_cached(from, bytes as usize))
+    }
+
     pub(crate) fn read(&self, at: Position, bytes: u32) -> Result<Bytes, ReadError> {
         let id = at.segment();
         let from = u64::from(at.offset());

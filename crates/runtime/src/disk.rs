@@ -57,6 +57,11 @@ pub trait DiskFile: Send + Sync + 'static {
     /// Makes bytes, length and the rest of the file's metadata durable.
     fn sync_all(&self) -> io::Result<()>;
 
+    /// Whether reading `bytes` bytes at `offset` will, as far as can be told at little cost, not wait for the device.
+    fn is_cached(&self, _offset: u64, _bytes: usize) -> bool {
+        false
+    }
+
     /// Reads exactly `bytes` bytes into memory of their own; `UnexpectedEof` if there are not so many.
     fn read_vec_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
         let mut buf = vec![0; bytes];

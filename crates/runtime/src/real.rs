@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::FallocateFlags;
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags};
 
 use crate::disk::{Disk, DiskFile};
+
+/// Bytes of a file that the system reads ahead together, so that looking at one of them tells of all.
+const READ_AHEAD: usize = 128 << 10;
 
 /// Name of the lock file in the data directory.
 const LOCK: &str = "lock";
@@ -154,6 +157,16 @@ impl DiskFile for RealFile {
         // The allocator may have given more room than was asked for.
         buf.truncate(bytes);
         Ok(buf)
+    }
+
+    fn is_cached(&self, offset: u64, bytes: usize) -> bool {
+        let is_cached = |at: usize| {
+            let mut byte = [0];
+            let byte = &mut [io::IoSliceMut::new(&mut byte)];
+            rustix::io::preadv2(&self.0, byte, offset + at as u64, ReadWriteFlags::NOWAIT) == Ok(1)
+        };
+        let Some(last) = bytes.checked_sub(1) else { return true };
+        (0..last).step_by(READ_AHEAD).chain([last]).all(is_cached)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {

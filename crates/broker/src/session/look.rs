@@ -156,7 +156,7 @@ impl Session {
     /// Messages from disk; `None` if they are no longer where they were.
     fn load_now(&self, cold: &Cold, vain: &mut u32) -> Result<Option<Vec<Run>>> {
         let log = &self.broker.inner.log;
-        let span = log.read(cold.at, cold.bytes);
+        let span = log.read(cold.first.at, cold.first.bytes);
         if let Some(runs) = runs_in(log, cold, &span) {
             *vain = 0;
             return Ok(Some(runs));
@@ -166,9 +166,10 @@ impl Session {
             Err(ReadError::Closed) => Err(Error::unavailable("the broker is stopping")),
             _ if *vain < READS_MAX => Ok(None),
             Err(why) => Err(Error::new(ErrorKind::Corrupt, why.to_string())),
-            Ok(_) => {
-                Err(Error::new(ErrorKind::Corrupt, format!("stored messages at {} do not verify", cold.at)))
-            }
+            Ok(_) => Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("stored messages at {} do not verify", cold.first.at),
+            )),
         }
     }
 

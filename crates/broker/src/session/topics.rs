@@ -11,9 +11,12 @@ use crate::api::{Done, Event};
 use crate::core::partitions::runs_in;
 use crate::error::Result;
 use crate::topics::{
-    Cold, CreateTopic, Loaded, OffsetFound, OffsetOf, ProducerStatus, Read, ReadOut, TopicId, TopicInfo,
-    Write, WroteAll,
+    Cold, CreateTopic, Loaded, OffsetFound, OffsetOf, ProducerStatus, Read, ReadOut, Span, TopicId,
+    TopicInfo, Write, WroteAll,
 };
+
+/// Most bytes of what the operating system has in memory that one call reads at once: other connections of the thread wait meanwhile.
+const CACHED_BYTES_MAX: u64 = 8 << 20;
 
 impl Session {
     /// Names of all topics that the user may see, in order.
@@ -135,9 +138,15 @@ impl Session {
         found
     }
 
-    /// Reads what is on disk; an [`Event::Loaded`] answers each.
+    /// Reads what is on disk; an [`Event::Loaded`] answers each. What the operating system has in memory is read at once, up to a
+    /// bound: there is nothing to wait for, and the bytes stay in the cache of the processor that will send them.
     pub fn load(&self, token: u64, cold: &[Cold]) {
-        for (index, &cold) in cold.iter().enumerate() {
+        let mut left = CACHED_BYTES_MAX;
+        for (index, cold) in cold.iter().cloned().enumerate() {
+            let log = &self.broker.inner.log;
+            let bytes = cold.spans().map(|span| u64::from(span.bytes)).sum::<u64>();
+            let is_cached = bytes <= left && cold.spans().all(|span| log.is_cached(span.at, span.bytes));
+            let Span { at, bytes: first_bytes, .. } = cold.first;
             let (inner, outbox) = (self.broker.inner.clone(), self.outbox.clone());
             let done = move |span| {
                 let runs = runs_in(&inner.log, &cold, &span);
@@ -153,7 +162,12 @@ impl Session {
                 outbox.push(Event::Loaded(Loaded { token, index, runs }));
                 outbox.wake();
             };
-            self.broker.inner.log.read_async(cold.at, cold.bytes, Box::new(done));
+            if is_cached {
+                left -= bytes;
+                done(log.read(at, first_bytes));
+            } else {
+                log.read_async(at, first_bytes, Box::new(done));
+            }
         }
     }
 

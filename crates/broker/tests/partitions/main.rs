@@ -7,4 +7,5 @@ mod keeping;
 mod looking;
 mod reading;
 mod shares;
+mod spread;
 mod transactions;

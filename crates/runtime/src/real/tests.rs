@@ -58,6 +58,8 @@ fn files_behave_as_the_trait_says() {
     assert_eq!(file.read_vec_at(8_189, 4).unwrap(), b"\0abc");
     assert_eq!(file.read_vec_at(0, 0).unwrap(), b"");
     assert_eq!(file.read_vec_at(8_190, 5).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    assert!(file.is_cached(0, 8_194) && file.is_cached(8_194, 0), "it was just written");
+    assert!(!file.is_cached(0, 8_195), "there is no such byte");
     file.set_len(1).unwrap();
     disk.rename("d/a", "d/b").unwrap();
     disk.sync_dir("d").unwrap();

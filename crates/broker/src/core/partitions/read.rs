@@ -14,12 +14,14 @@ use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::queue::extent::Extent;
 use crate::queue::settings::Kind;
-use crate::topics::{Cold, Found, OffsetFound, OffsetOf, ProducerStatus, Read, ReadOut, Run};
+use crate::topics::{Cold, Found, OffsetFound, OffsetOf, ProducerStatus, Read, ReadOut, Run, Span};
 
 /// Journal bytes read at once where a client asks for less.
 const COLD_BYTES_MIN: u32 = 64 << 10;
 /// Chunks are read together while at least one byte in this many is theirs.
 const COLD_SPARSE_MAX: u64 = 4;
+/// Most places of the journal that are read for one partition together.
+const SPANS_MAX: usize = 256;
 /// Most bytes of the chunk given for a look at timestamps.
 const CHUNK_BYTES_MAX: u32 = u32::MAX;
 
@@ -171,15 +173,13 @@ impl Core {
     /// What was read for [`Cold`] did not verify: damaged messages are given up, unless they are somewhere else by now.
     pub(crate) fn check_cold(&mut self, fx: &mut Fx<'_>, log: &Log, cold: &Cold, span: &Bytes) {
         let Some(queue) = self.queues.get(&cold.partition) else { return };
+        let Span { at, bytes, .. } = cold.first;
         let extents = queue.stream.extents().filter(|e| {
-            e.stored
-                && e.at.segment() == cold.at.segment()
-                && e.at >= cold.at
-                && e.at.0 < cold.at.0 + u64::from(cold.bytes)
+            e.stored && e.at.segment() == at.segment() && e.at >= at && e.at.0 < at.0 + u64::from(bytes)
         });
         let survivors: Vec<Survivor> = extents.filter(|e| e.live > 0).map(|e| queue.survivor(e)).collect();
         for survivor in survivors {
-            let from = (survivor.at.0 - cold.at.0) as usize;
+            let from = (survivor.at.0 - at.0) as usize;
             // Nothing at all, if it could not be read.
             let bytes =
                 span.get(from..from + survivor.span as usize).map(|b| span.slice_ref(b)).unwrap_or_default();
@@ -231,11 +231,28 @@ impl Queue {
         given_up || extent.data.is_none() && !extent.stored
     }
 
-    /// The span that extent `number` begins, with as many after it as lie close by and are asked for.
+    /// What extent `number` begins and is asked for, as long as all of it is on disk.
     fn cold(&self, number: u64, offset: u64, limit: u64, max_bytes: u32) -> Cold {
+        let (first, mut next) = self.span(number, limit, max_bytes.max(COLD_BYTES_MIN).into());
+        let mut left = u64::from(max_bytes).saturating_sub(first.own);
+        let mut further = Vec::new();
+        while further.len() < SPANS_MAX
+            && let Some(e) = self.stream.extent(next).filter(|e| e.base < limit && e.data.is_none())
+            && !self.is_gone(e)
+            && u64::from(e.own) <= left
+        {
+            let (span, after) = self.span(next, limit, left);
+            left = left.saturating_sub(span.own);
+            further.push(span);
+            next = after;
+        }
+        Cold { partition: self.id, offset, limit, first, further }
+    }
+
+    /// The span that extent `number` begins, with as many after it as lie close by; and which extent comes after it.
+    fn span(&self, number: u64, limit: u64, most: u64) -> (Span, u64) {
         let first = self.stream.extent(number).expect("the caller has it");
         let (at, mut end, mut own) = (first.at, first.at.0 + u64::from(first.span), u64::from(first.own));
-        let most = u64::from(max_bytes.max(COLD_BYTES_MIN));
         let mut next = number + 1;
         while let Some(e) = self.stream.extent(next).filter(|e| e.base < limit) {
             let reach = (e.at.0 + u64::from(e.span)).saturating_sub(at.0);
@@ -247,7 +264,7 @@ impl Queue {
             end = e.at.0 + u64::from(e.span);
             next += 1;
         }
-        Cold { partition: self.id, offset, limit, at, bytes: (end - at.0) as u32 }
+        (Span { at, bytes: (end - at.0) as u32, own }, next)
     }
 
     /// The first chunk from an offset on of which `wanted` says so.
@@ -310,27 +327,38 @@ fn cut(
     (Some(run), whole)
 }
 
-/// What a span read for [`Cold`] holds of it; `None` if it begins with something else.
+/// What the first span of [`Cold`], which was read, and the others, which are read now, hold of it; `None` if the first begins with
+/// something else. What is not to be had of the others is left for another time.
 pub(crate) fn runs_in(
     log: &Log,
     cold: &Cold,
-    span: &std::result::Result<Bytes, ReadError>,
+    first: &std::result::Result<Bytes, ReadError>,
 ) -> Option<Vec<Run>> {
-    let span = span.as_ref().ok()?;
-    let frames = log.frames(cold.at, span).filter_map(std::result::Result::ok);
+    let mut runs = runs_from(log, cold, cold.offset, cold.first.at, first.as_ref().ok()?)?;
+    for span in &cold.further {
+        let end = runs.last()?.end;
+        let read = log.read(span.at, span.bytes).ok();
+        let Some(more) = read.and_then(|bytes| runs_from(log, cold, end, span.at, &bytes)) else { break };
+        runs.extend(more);
+    }
+    Some(runs)
+}
+
+fn runs_from(log: &Log, cold: &Cold, offset: u64, at: Position, span: &Bytes) -> Option<Vec<Run>> {
+    let frames = log.frames(at, span).filter_map(std::result::Result::ok);
     let mut runs: Vec<Run> = Vec::new();
     for part in frames.filter_map(|frame| part_of(&frame, cold.partition, span)) {
         let end = part.base + u64::from(part.count);
-        if end <= cold.offset || part.base >= cold.limit || end > cold.limit {
+        if end <= offset || part.base >= cold.limit || end > cold.limit {
             continue;
         }
         // What follows a hole is read by itself.
         if runs.last().is_some_and(|last| last.end != part.base) {
             break;
         }
-        runs.push(run_of(part, if runs.is_empty() { cold.offset } else { 0 })?);
+        runs.push(run_of(part, if runs.is_empty() { offset } else { 0 })?);
     }
-    let right = runs.first().is_some_and(|run| run.base <= cold.offset);
+    let right = runs.first().is_some_and(|run| run.base <= offset);
     right.then_some(runs)
 }
 

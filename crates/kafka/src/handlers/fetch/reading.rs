@@ -11,6 +11,8 @@ use crate::session::{Cx, Parked, Reply, Wake};
 use crate::wire::messages::fetch::{AbortedTransaction, FetchResponse, FetchedPartition, FetchedTopic};
 use crate::wire::{Batches, ErrorCode, Uuid};
 
+/// Most bytes that one answer brings from disk, shared out among the partitions that need it: they are in memory until they are sent.
+const COLD_BYTES_MAX: u64 = 4 << 20;
 /// How often a read is begun again because messages have moved on disk meanwhile.
 const READS_MAX: u32 = 4;
 
@@ -106,6 +108,8 @@ impl Fetching {
     /// and whether a partition has failed. The first that has anything gives a batch however large it is.
     fn allot(&mut self) -> (u64, Vec<Cold>, bool) {
         let (mut left, mut bytes, mut failed) = (self.bytes_max, 0, false);
+        let is_cold = |part: &&Part| matches!(part.out, Some(ReadOut { found: Found::Cold(_), .. }));
+        let share = COLD_BYTES_MAX / self.parts().filter(is_cold).count().max(1) as u64;
         let mut cold = Vec::new();
         self.loads.clear();
         for (t, topic) in self.topics.iter_mut().enumerate() {
@@ -121,9 +125,11 @@ impl Fetching {
                         left = left.saturating_sub(given);
                     }
                     Found::Cold(span) if left > 0 || is_first => {
-                        cold.push(*span);
+                        let mut span = span.clone();
+                        span.cut(share.min(left));
+                        left = left.saturating_sub(span.weight());
+                        cold.push(span);
                         self.loads.push((t, p));
-                        left = left.saturating_sub(read.max_bytes.into());
                     }
                     Found::Cold(_) => {}
                     Found::OutOfRange | Found::NoPartition | Found::Forbidden => failed = true,

@@ -82,9 +82,9 @@ impl Sharing {
             if self.expired && self.loads >= LOADS_MAX {
                 return Some(self.answer(cx, found));
             }
-            if let SharedFound::Cold(cold) = shared.found {
+            if let SharedFound::Cold(cold) = &shared.found {
                 self.loads += 1;
-                cx.hall.load(cx.head.token, &[cold]);
+                cx.hall.load(cx.head.token, std::slice::from_ref(cold));
             }
             self.loading = Some(shared);
             return None;
