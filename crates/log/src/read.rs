@@ -186,13 +186,11 @@ impl Inner {
             copy(&mut span, (from, to), start, &flight.bytes);
         }
         let of_file = |error| self.read_failed(id, error);
+        let file = || self.files.get(&*self.disk, id, known.class).map_err(of_file);
         if span.is_empty() {
-            let file = self.files.get(&*self.disk, id, known.class);
-            span = file.and_then(|file| file.read_vec_at(from, bytes as usize)).map_err(of_file)?;
+            span = file()?.read_vec_at(from, bytes as usize).map_err(of_file)?;
         } else if in_file > from {
-            let file = self.files.get(&*self.disk, id, known.class);
-            let part = &mut span[..(in_file - from) as usize];
-            file.and_then(|file| file.read_exact_at(from, part)).map_err(of_file)?;
+            file()?.read_exact_at(from, &mut span[..(in_file - from) as usize]).map_err(of_file)?;
         }
         self.counters.reads.fetch_add(1, Ordering::Relaxed);
         self.counters.read_bytes.fetch_add(u64::from(bytes), Ordering::Relaxed);
