@@ -57,16 +57,8 @@ impl Core {
         request: &ConsumerHeartbeat<'_>,
     ) -> GroupResult<ConsumerBeat> {
         check(request)?;
-        let caller = self.group_user(session, request.group)?;
-        if request.topics.iter().flatten().any(|name| !self.may_see(session, name)) {
-            return Err(GroupFault::TopicForbidden);
-        }
-        if request.epoch == 0 {
-            if !self.groups_have_room(caller.vhost, request.group) {
-                return Err(GroupFault::Full);
-            }
-            self.groups.ensure(caller.vhost, request.group);
-        }
+        let caller =
+            self.admit_member(session, request.group, request.topics.as_deref(), request.epoch == 0)?;
         let fresh = self.new_member_id("consumer");
         let members_max = self.config.groups.members_max as usize;
         let settings = self.group_settings(caller.vhost, request.group);

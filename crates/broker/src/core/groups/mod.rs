@@ -66,6 +66,27 @@ impl Core {
         self.groups.bytes() < limits.memory_max.0 && (known || self.groups.len() < limits.groups_max as usize)
     }
 
+    /// That the session may be a member of such a group and want these topics. If it `joins`, there is room, and the group is there.
+    fn admit_member(
+        &mut self,
+        session: ConnectionId,
+        group: &str,
+        topics: Option<&[&str]>,
+        joins: bool,
+    ) -> GroupResult<Caller> {
+        let caller = self.group_caller(session, group)?;
+        if topics.unwrap_or_default().iter().any(|name| !self.may_see(session, name)) {
+            return Err(GroupFault::TopicForbidden);
+        }
+        if joins {
+            if !self.groups_have_room(caller.vhost, group) {
+                return Err(GroupFault::Full);
+            }
+            self.groups.ensure(caller.vhost, group);
+        }
+        Ok(caller)
+    }
+
     /// Hands answers to those who wait for them; the one for `own` is returned.
     pub(super) fn answer_groups(
         &mut self,
