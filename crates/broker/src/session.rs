@@ -4,6 +4,7 @@
 //! what happens later (deliveries, cancelled consumers, committed positions) arrives in the [`Outbox`].
 
 mod acls;
+mod broker_settings;
 mod credentials;
 mod groups;
 mod look;

@@ -16,6 +16,7 @@ use crate::model::{
 };
 use crate::policy::{CompiledPolicy, QueueSettings};
 use crate::schemas::Schemas;
+use crate::topic_config::BrokerSettings;
 
 mod apply;
 mod bindings;
@@ -57,6 +58,7 @@ pub struct Catalog {
     permissions: BTreeMap<(Arc<str>, VhostId), Permission>,
     topic_permissions: BTreeMap<(Arc<str>, VhostId, Arc<str>), TopicPermission>,
     global_parameters: BTreeMap<Arc<str>, GlobalParameter>,
+    broker_settings: Arc<BrokerSettings>,
     queues: FastMap<QueueId, Arc<Queue>>,
     /// The topic a queue is a partition of.
     topics: FastMap<QueueId, Arc<Topic>>,
@@ -103,6 +105,7 @@ impl Catalog {
             permissions: BTreeMap::new(),
             topic_permissions: BTreeMap::new(),
             global_parameters: BTreeMap::new(),
+            broker_settings: Arc::default(),
             queues: FastMap::default(),
             topics: FastMap::default(),
             exchanges: FastMap::default(),

@@ -4,13 +4,13 @@ mod broker;
 mod group;
 mod topic;
 
-pub(crate) use broker::broker_settings;
+pub(crate) use broker::{broker_defaults, broker_settings};
 pub(crate) use group::group_settings;
 pub(crate) use topic::topic_settings;
 
 use std::borrow::Cow;
 
-use anymq_catalog::topic_config::Type;
+use anymq_catalog::topic_config::{BrokerSettings, Key, Layer, Type};
 
 /// Kinds of things that are configured (`ConfigResource.Type`).
 pub(crate) mod resource {
@@ -28,6 +28,10 @@ pub(crate) mod resource {
 pub(crate) enum Source {
     /// It was set for this topic.
     Topic = 1,
+    /// It was set for this node.
+    Node = 2,
+    /// It was set for all nodes.
+    EveryNode = 3,
     /// The operator set it for the whole broker.
     Broker = 4,
     /// Nobody set it.
@@ -63,6 +67,34 @@ pub(crate) struct Synonym {
     pub(crate) name: &'static str,
     pub(crate) value: Cow<'static, str>,
     pub(crate) source: Source,
+}
+
+impl From<Layer> for Source {
+    fn from(layer: Layer) -> Source {
+        match layer {
+            Layer::Node => Source::Node,
+            Layer::Every => Source::EveryNode,
+        }
+    }
+}
+
+/// What the broker has for topics that do not set this, first what counts: what clients have set, and what is there without them.
+/// What nobody set, and has no default under that name, has no place.
+fn places_of_broker(key: &Key, broker: &BrokerSettings) -> Vec<Synonym> {
+    let Some(name) = key.broker_name else { return Vec::new() };
+    let set = broker.places(key).map(|(layer, value)| Synonym {
+        name,
+        value: value.to_string().into(),
+        source: layer.into(),
+    });
+    let mut places: Vec<Synonym> = set.collect();
+    let default = |name, value: &'static str| Synonym { name, value: value.into(), source: Source::Default };
+    match key.broker_fallback {
+        None => places.push(default(name, key.default)),
+        Some((name, value)) if !places.is_empty() => places.push(default(name, value)),
+        Some(_) => {}
+    }
+    places
 }
 
 /// A type on the wire (`DescribeConfigsResponse.ConfigType`).

@@ -6,6 +6,7 @@
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,45 @@ def test_kafka_configs(server, topic):
     assert len(re.findall(r"^\s+\S+=.* sensitive=", everything, re.M)) >= 25, everything
     node = re.search(r"Leader: (\d+)", tool(server, f"{TOOLS}.TopicCommand", "--describe", "--topic", topic)).group(1)
     assert "advertised.listeners=" in tool(server, CONFIGS, "--describe", "--all", "--entity-type", "brokers", "--entity-name", node)
+
+
+def test_kafka_configs_of_brokers(server, topic):
+    everyone, topics = ("--entity-type", "brokers", "--entity-default"), ("--entity-type", "topics", "--entity-name", topic)
+    leader = re.search(r"Leader: (\d+)", tool(server, f"{TOOLS}.TopicCommand", "--describe", "--topic", topic)).group(1)
+    node = ("--entity-type", "brokers", "--entity-name", leader)
+
+    def told(entity, pattern, *more):
+        """What is described, once the pattern is in it: a real broker hears of settings a little later."""
+        deadline = time.monotonic() + 30
+        while True:
+            seen = tool(server, CONFIGS, "--describe", *more, *entity)
+            if re.search(pattern, seen):
+                return seen
+            assert time.monotonic() < deadline, f"{pattern}\n{seen}"
+
+    try:
+        tool(server, CONFIGS, "--alter", *everyone, "--add-config", "log.roll.ms=70000,log.cleanup.policy=[compact,delete]")
+        seen = told(everyone, r"log.roll.ms=70000 sensitive=false synonyms=\{DYNAMIC_DEFAULT_BROKER_CONFIG:log.roll.ms=70000\}")
+        assert "log.cleanup.policy=compact,delete" in seen, seen
+        told(topics, r"segment.ms=70000 .*\{DYNAMIC_DEFAULT_BROKER_CONFIG:log.roll.ms=70000, DEFAULT_CONFIG:log.roll.hours=168\}", "--all")
+        tool(server, CONFIGS, "--alter", *node, "--add-config", "log.roll.ms=80000")
+        layers = r"\{DYNAMIC_BROKER_CONFIG:log.roll.ms=80000, DYNAMIC_DEFAULT_BROKER_CONFIG:log.roll.ms=70000, DEFAULT_CONFIG:log.roll.hours=168\}"
+        seen = told(node, rf"log.roll.ms=80000 sensitive=false synonyms={layers}")
+        assert "log.cleanup.policy" not in seen, "what is not this node's own is told with --all"
+        told(node, r"log.cleanup.policy=compact,delete .*DYNAMIC_DEFAULT_BROKER_CONFIG", "--all")
+        told(topics, rf"segment.ms=80000 sensitive=false synonyms={layers}", "--all")
+        assert "segment.ms" not in tool(server, CONFIGS, "--describe", *topics)
+        for setting, says in [
+            ("node.id=7", r"Cannot update these configs dynamically: Set\(node.id\)"),
+            ("log.roll.ms=soon", "Invalid value soon for configuration log.roll.ms: Not a number of type LONG"),
+            ("log.retention.ms=0", "log.retention.ms must be unlimited"),
+        ]:
+            seen = tool(server, CONFIGS, "--alter", *node, "--add-config", setting, code=1)
+            assert re.search(f"InvalidRequestException: .*{says}", seen), seen
+    finally:
+        tool(server, CONFIGS, "--alter", *node, "--delete-config", "log.roll.ms")
+        tool(server, CONFIGS, "--alter", *everyone, "--delete-config", "log.roll.ms,log.cleanup.policy")
+    told(topics, r"segment.ms=604800000 sensitive=false synonyms=\{\}", "--all")
 
 
 def test_kafka_transactions(server, topic):

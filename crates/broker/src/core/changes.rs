@@ -1,13 +1,12 @@
 //! One change of the catalogue: made, journaled, and followed by everything that lives off it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Release;
 
 use anymq_catalog::definitions::Definitions;
-use anymq_catalog::topic_config::TopicSettings;
 use anymq_catalog::{
-    Binding, Change, DeadLetterStrategy, Exchange, Queue as QueueDef, QueueKind, SchemaRules, Topic,
+    Binding, Change, DeadLetterStrategy, Exchange, GlobalParameter, Queue as QueueDef, QueueKind,
+    SchemaRules, Topic,
 };
 use anymq_types::{ConnectionId, QueueId, VhostId};
 
@@ -106,13 +105,13 @@ impl Core {
                 self.rights_changed(fx, &user)
             }
             Change::TopicPermissionPut(p) => self.rights_changed(fx, &p.user),
+            Change::GlobalParameterPut(GlobalParameter { name, .. })
+            | Change::GlobalParameterDelete { name } => self.global_changed(fx, &name),
             Change::Ids(_)
             | Change::TopicDelete { .. }
             | Change::ScramSecretPut(_)
             | Change::ParameterPut(_)
             | Change::ParameterDelete { .. }
-            | Change::GlobalParameterPut(_)
-            | Change::GlobalParameterDelete { .. }
             | Change::SchemaPut(_)
             | Change::SchemaVersionPut(_)
             | Change::SchemaVersionDelete { .. }
@@ -236,7 +235,7 @@ impl Core {
     }
 
     /// Resolves the settings of a topic's partitions again.
-    fn topic_put(&mut self, mut fx: Option<&mut Fx<'_>>, topic: &Topic) {
+    pub(super) fn topic_put(&mut self, mut fx: Option<&mut Fx<'_>>, topic: &Topic) {
         for &id in &topic.partitions {
             if let Some(def) = self.catalog.queue_by_id(id).cloned() {
                 self.settings_changed(fx.as_deref_mut(), &def);
@@ -302,7 +301,7 @@ impl Core {
     /// A queue's resolved settings, one allocation for all queues that have the same.
     fn settings_of(&mut self, def: &QueueDef) -> Arc<Settings> {
         let resolved = self.catalog.settings(def);
-        let topic = self.catalog.topic_of(def.id).map(|topic| topic_settings(&topic.config));
+        let topic = self.catalog.topic_of(def.id).map(|topic| self.topic_settings(&topic.config));
         let schemas = topic.as_ref().map(|topic| topic.schema_rules()).unwrap_or_default();
         let settings = Settings {
             schemas: schemas.or(resolved.schema_rules),
@@ -348,15 +347,6 @@ impl Core {
         self.recent_settings.push(settings.clone());
         settings
     }
-}
-
-/// What a topic's settings come to. They were checked when they were set; what an older version took and this one does not is as
-/// if it were not set.
-pub(crate) fn topic_settings(config: &BTreeMap<Arc<str>, Arc<str>>) -> Arc<TopicSettings> {
-    Arc::new(TopicSettings::resolve(config).unwrap_or_else(|error| {
-        tracing::error!(%error, "a topic's settings are left out");
-        TopicSettings::default()
-    }))
 }
 
 /// Whether what topics there are, or who may read them, is different after it.

@@ -6,6 +6,7 @@
 pub(crate) mod access;
 mod acls;
 pub(crate) mod bounded;
+mod broker_settings;
 pub(crate) mod changes;
 pub(crate) mod consume;
 mod credentials;

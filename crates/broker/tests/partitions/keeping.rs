@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anymq_batch::{BatchBuilder, Compression, Head};
 use anymq_broker::topics::CreateTopic;
+use anymq_catalog::topic_config::{Config, Layer};
 use anymq_runtime::FaultDisk;
 use anymq_types::QueueId;
 
@@ -79,6 +80,53 @@ fn messages_go_when_they_are_too_old() {
     let house = House::open(&disk);
     assert_eq!(house.read(partition, 2, 1).start, 2);
     assert_eq!(house.everything(partition, 2), pairs(&[(2, "new")]));
+}
+
+#[test]
+fn topics_that_set_nothing_follow_the_broker_at_once_and_after_restarts() {
+    let disk = FaultDisk::new();
+    let house = House::open(&disk);
+    let partition = house.keeping(&[]);
+    let long = house.topic("long", 1).partitions[0];
+    let own = |_: &Config| Ok(settings(&[("retention.ms", "-1")]));
+    house.session.alter_topic("long", false, own).expect("allowed");
+    house.put(partition, &[("a", Some("old"))]);
+    house.put(long, &[("a", Some("old"))]);
+    house.pass(40);
+    let set = |house: &House, layer, pairs: &[(&str, &str)]| {
+        let done = house.session.alter_broker_settings(layer, false, |_| Ok(settings(pairs)));
+        assert!(done.expect("allowed").commit.is_some(), "it is to be on disk before the answer");
+        house.broker.log().commit_now();
+    };
+    let age = |house: &House, name: &str| house.session.topic(name).expect("there").settings.retention_ms;
+    set(&house, Layer::Node, &[("log.retention.ms", "7200000")]);
+    set(&house, Layer::Every, &[("log.retention.ms", "30000"), ("log.roll.ms", "10000")]);
+    house.pass(10);
+    assert_eq!((age(&house, "t"), house.read(partition, 0, 1).start), (Some(7_200_000), 0));
+    set(&house, Layer::Node, &[]);
+    house.put(partition, &[("b", Some("new"))]);
+    house.pass(10);
+    assert_eq!((age(&house, "t"), age(&house, "long")), (Some(30_000), None));
+    assert_eq!((house.read(partition, 1, 1).start, house.read(long, 0, 1).start), (1, 0));
+    let nothing = house.session.alter_broker_settings(Layer::Every, false, |now| Ok(now.clone()));
+    assert_eq!(nothing.expect("allowed").commit, None);
+    drop(house);
+
+    // Read from the journal, and then from a snapshot.
+    for _ in 0..2 {
+        let house = House::open(&disk);
+        assert_eq!((age(&house, "t"), age(&house, "long")), (Some(30_000), None));
+        assert_eq!(house.topic("fresh", 1).settings.segment_ms, 10_000);
+        house.session.delete_topic("fresh").expect("there");
+        house.broker.snapshot().expect("a snapshot");
+    }
+    let house = House::open(&disk);
+    set(&house, Layer::Every, &[]);
+    assert_eq!(age(&house, "t"), Some(604_800_000));
+}
+
+fn settings(pairs: &[(&str, &str)]) -> Config {
+    pairs.iter().map(|&(name, value)| (name.into(), value.into())).collect()
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::model::{Parameter, Policy, Vhost};
 use crate::policy::CompiledPolicy;
 
 mod acls;
+mod globals;
 mod quotas;
 mod schemas;
 mod tenants;
@@ -135,13 +136,8 @@ impl Catalog {
                     self.vhosts.get_mut(&vhost).and_then(|e| e.parameters.remove(&(component, name)));
                 Ok(Applied::changed(removed.is_some()))
             }
-            Change::GlobalParameterPut(parameter) => {
-                let old = self.global_parameters.insert(parameter.name.clone(), parameter.clone());
-                Ok(Applied::changed(old.as_ref() != Some(&parameter)))
-            }
-            Change::GlobalParameterDelete { name } => {
-                Ok(Applied::changed(self.global_parameters.remove(&name).is_some()))
-            }
+            Change::GlobalParameterPut(parameter) => Ok(self.global_parameter_put(parameter)),
+            Change::GlobalParameterDelete { name } => Ok(self.global_parameter_delete(&name)),
             Change::SchemaPut(schema) => self.schema_put(schema),
             Change::SchemaVersionPut(version) => self.schema_version_put(version),
             Change::SchemaVersionDelete { vhost, subject, version } => {

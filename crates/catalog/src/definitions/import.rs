@@ -93,7 +93,7 @@ impl Definitions {
             importer.topic_permissions(file.topic_permissions)?;
             importer.acls(file.acls)?;
             importer.client_quotas(file.client_quotas)?;
-            importer.global_parameters(file.global_parameters);
+            importer.global_parameters(file.global_parameters)?;
         }
         importer.parameters(file.parameters)?;
         importer.policies(file.policies)?;

@@ -401,3 +401,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn settings_of_the_broker_come_with_a_file_and_are_checked() {
+    let mut catalog = catalog();
+    let file =
+        |value: Json| json!({"global_parameters": [{"name": "kafka-broker-settings", "value": value}]});
+    let set = json!({"default": {"log.retention.ms": "5"}});
+    load(&mut catalog, None, &file(set.clone()));
+    assert_eq!(catalog.broker_settings().to_json(), Some(set.clone()));
+    let exported = export(&catalog);
+    assert_eq!(exported["global_parameters"], json!([{"name": "kafka-broker-settings", "value": set}]));
+    let refused = read(&catalog, None, &file(json!({"default": {"log.retention.ms": "0"}})).to_string());
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "global_parameters[0].value: requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1"
+    );
+    let change = Change::GlobalParameterDelete { name: "kafka-broker-settings".into() };
+    catalog.commit(change).unwrap();
+    assert_eq!(catalog.broker_settings().to_json(), None);
+}

@@ -33,12 +33,25 @@ pub enum ConfigError {
         /// The longest lag, ms.
         max: u64,
     },
+    /// Settings of the broker that stand in its configuration file, or that nobody knows; some of their names.
+    #[error("Cannot update these configs dynamically: Set({0})")]
+    NotDynamic(String),
+    /// Nothing can be kept for no time as a rule.
+    #[error("requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1")]
+    NoRetention,
 }
 
 impl ConfigError {
     /// That nobody knows this setting.
     pub fn unknown(name: &str) -> ConfigError {
         ConfigError::Unknown(shown(name))
+    }
+
+    /// That clients cannot set these of the broker.
+    pub fn not_dynamic(names: &[&str]) -> ConfigError {
+        const NAMES_MAX: usize = 20;
+        let names: Vec<String> = names.iter().take(NAMES_MAX).map(|name| shown(name)).collect();
+        ConfigError::NotDynamic(names.join(", "))
     }
 
     /// That this setting is set to nothing.

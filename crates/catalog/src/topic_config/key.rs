@@ -17,6 +17,9 @@ pub struct Key {
     pub shape: Shape,
     /// The broker's setting that gives the default of all topics, if there is one.
     pub broker_name: Option<&'static str>,
+    /// A setting of the broker in another unit, and its value, that holds as long as the one above is not set: that one has no
+    /// default then.
+    pub broker_fallback: Option<(&'static str, &'static str)>,
     /// What becomes of it.
     pub standing: Standing,
     /// What it means.

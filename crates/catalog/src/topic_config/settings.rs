@@ -1,9 +1,8 @@
 //! What the settings of one topic come to.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
+use super::broker::merged;
 use super::error::ConfigError;
+use super::{BrokerSettings, Config};
 use crate::schema_rules::{SchemaRules, SubjectNaming};
 
 /// What becomes of old messages. With neither, they are kept for ever.
@@ -108,19 +107,15 @@ impl Default for TopicSettings {
 }
 
 impl TopicSettings {
-    /// What a topic's settings come to, over Kafka's defaults.
-    pub fn resolve(config: &BTreeMap<Arc<str>, Arc<str>>) -> Result<TopicSettings, ConfigError> {
-        TopicSettings::default().with(config)
-    }
-
-    /// What they come to over these: a broker's own defaults, made the same way.
-    pub fn with(mut self, config: &BTreeMap<Arc<str>, Arc<str>>) -> Result<TopicSettings, ConfigError> {
-        for (name, value) in config {
+    /// What a topic's settings come to over those of the broker, and these over Kafka's defaults. That each value fits is checked;
+    /// whether they go together is not, because the broker's may change after the topic's were set.
+    pub fn resolve(config: &Config, broker: &BrokerSettings) -> Result<TopicSettings, ConfigError> {
+        let mut settings = TopicSettings::default();
+        for (name, value) in merged(broker, config) {
             let key = super::find(name).ok_or_else(|| ConfigError::unknown(name))?;
-            key.apply(&mut self, value)?;
+            key.apply(&mut settings, value)?;
         }
-        let (min, max) = (self.min_compaction_lag_ms, self.max_compaction_lag_ms);
-        if min > max { Err(ConfigError::LagsCross { min, max }) } else { Ok(self) }
+        Ok(settings)
     }
 }
 

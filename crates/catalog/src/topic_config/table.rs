@@ -22,12 +22,17 @@ const fn key(
     standing: Standing,
     doc: &'static str,
 ) -> Key {
-    Key { name, default, shape, broker_name: None, standing, doc }
+    Key { name, default, shape, broker_name: None, broker_fallback: None, standing, doc }
 }
 
 impl Key {
     const fn from(mut self, broker_name: &'static str) -> Key {
         self.broker_name = Some(broker_name);
+        self
+    }
+
+    const fn or(mut self, name: &'static str, value: &'static str) -> Key {
+        self.broker_fallback = Some((name, value));
         self
     }
 }
@@ -75,7 +80,9 @@ pub static KEYS: &[Key] = &[
         "After how many messages the disk is synced. It is synced for every one.")
         .from("log.flush.interval.messages"),
     key("flush.ms", FOREVER, Long { min: 0 }, Moot(SYNCED),
-        "After what time the disk is synced. It is synced for every message."),
+        "After what time the disk is synced. It is synced for every message.")
+        .from("log.flush.interval.ms")
+        .or("log.flush.scheduler.interval.ms", FOREVER),
     key("follower.replication.throttled.replicas", "", Replicas, Moot(NO_REPLICAS),
         "Replicas that copy no faster than allowed."),
     key("index.interval.bytes", "4096", Int { min: 0, max: INT_MAX }, Moot(NO_FILES),
@@ -142,7 +149,9 @@ pub static KEYS: &[Key] = &[
         .from("log.retention.bytes"),
     key("retention.ms", "604800000", Long { min: -1 },
         Done(Number(|s, ms| s.retention_ms = u64::try_from(ms).ok())),
-        "How long messages are kept, if cleanup.policy has delete; -1 is no limit."),
+        "How long messages are kept, if cleanup.policy has delete; -1 is no limit.")
+        .from("log.retention.ms")
+        .or("log.retention.hours", "168"),
     key("segment.bytes", "1073741824", Int { min: 1 << 20, max: INT_MAX },
         Done(Number(|s, bytes| s.segment_bytes = bytes.unsigned_abs())),
         "The newest messages of a partition, up to so many bytes, are left alone by compaction.")
@@ -151,10 +160,14 @@ pub static KEYS: &[Key] = &[
         "How large an offset index may be.")
         .from("log.index.size.max.bytes"),
     key("segment.jitter.ms", "0", Long { min: 0 }, Moot(NO_FILES),
-        "How much earlier than segment.ms a segment may end, so that not all end at once."),
+        "How much earlier than segment.ms a segment may end, so that not all end at once.")
+        .from("log.roll.jitter.ms")
+        .or("log.roll.jitter.hours", "0"),
     key("segment.ms", "604800000", Long { min: 1 },
         Done(Number(|s, ms| s.segment_ms = ms.unsigned_abs())),
-        "Messages that are older are not spared by segment.bytes."),
+        "Messages that are older are not spared by segment.bytes.")
+        .from("log.roll.ms")
+        .or("log.roll.hours", "168"),
     key("unclean.leader.election.enable", "false", Boolean, Moot(NO_REPLICAS),
         "Whether a replica that is behind may lead when no other is left.")
         .from("unclean.leader.election.enable"),

@@ -1,11 +1,11 @@
-//! The broker's settings in Kafka's names: those that mean something here. They are set in the configuration file, so that
-//! clients can read them only.
+//! The broker's settings in Kafka's names: those that mean something here. Clients can change what topics follow that set nothing;
+//! the others are set in the configuration file, so that clients can read them only.
 
 use std::borrow::Cow;
 
-use anymq_catalog::topic_config::{KEYS, Type};
+use anymq_catalog::topic_config::{BrokerSettings, KEYS, Key, Layer, Type};
 
-use super::{Setting, Source, Synonym};
+use super::{Setting, Source, Synonym, places_of_broker};
 use crate::peer::Entry;
 use crate::sasl::Mechanism;
 use crate::session::Cx;
@@ -13,15 +13,39 @@ use crate::session::Cx;
 /// Every setting of this broker that clients may read.
 pub(crate) fn broker_settings(cx: &Cx<'_>) -> Vec<Setting> {
     let mut settings = own_settings(cx);
-    // What topics that set nothing follow.
-    for key in KEYS {
-        if let Some(name) = key.broker_name {
-            settings.push(fixed(name, key.kind(), key.default, key.doc));
-        }
-    }
+    let broker = cx.hall.broker_settings();
+    settings.extend(KEYS.iter().filter_map(|key| default_of_topics(key, &broker)));
     settings.sort_unstable_by_key(|setting| setting.name);
-    settings.dedup_by_key(|setting| setting.name);
     settings
+}
+
+/// What is set for all nodes.
+pub(crate) fn broker_defaults(broker: &BrokerSettings) -> Vec<Setting> {
+    let source = Source::from(Layer::Every);
+    let all = KEYS.iter().filter_map(|key| default_of_topics(key, broker));
+    let set = all.filter_map(|mut setting| {
+        setting.synonyms.retain(|place| place.source == source);
+        setting.value = Some(setting.synonyms.first()?.value.clone());
+        Some(Setting { source, ..setting })
+    });
+    let mut settings: Vec<Setting> = set.collect();
+    settings.sort_unstable_by_key(|setting| setting.name);
+    settings
+}
+
+/// A setting that topics follow that do not set it.
+fn default_of_topics(key: &'static Key, broker: &BrokerSettings) -> Option<Setting> {
+    let synonyms = places_of_broker(key, broker);
+    let counts = synonyms.first();
+    Some(Setting {
+        name: key.broker_name?,
+        value: counts.map(|place| place.value.clone()),
+        kind: key.kind(),
+        source: counts.map_or(Source::Default, |place| place.source),
+        read_only: false,
+        doc: key.doc,
+        synonyms,
+    })
 }
 
 fn own_settings(cx: &Cx<'_>) -> Vec<Setting> {
@@ -60,21 +84,21 @@ fn own_settings(cx: &Cx<'_>) -> Vec<Setting> {
             config.fetch_bytes_max.0.to_string(),
             "Most bytes of records in the answer to one fetch.",
         ),
-        unset(
-            "log.flush.interval.ms",
+        fixed(
+            "log.flush.scheduler.interval.ms",
             Type::Long,
-            "After what time the disk is synced: it is for every message.",
+            "9223372036854775807",
+            "How often it is looked whether the disk is to be synced: it is for every message.",
         ),
         fixed(
             "log.retention.hours",
             Type::Int,
             "168",
-            "How long messages are kept, if a topic does not say.",
+            "How long messages are kept, if neither log.retention.ms nor a topic says.",
         ),
         unset("log.retention.minutes", Type::Int, "The same in minutes."),
-        unset("log.retention.ms", Type::Long, "The same in milliseconds."),
-        fixed("log.roll.hours", Type::Int, "168", "segment.ms, if a topic does not say, in hours."),
-        unset("log.roll.ms", Type::Long, "The same in milliseconds."),
+        fixed("log.roll.hours", Type::Int, "168", "log.roll.ms in hours, if that is not set."),
+        fixed("log.roll.jitter.hours", Type::Int, "0", "log.roll.jitter.ms in hours, if that is not set."),
         of_file("listeners", Type::List, listener, "Where this node listens."),
         fixed("log.cleaner.enable", Type::Boolean, "true", "Whether topics are compacted."),
         of_file("node.id", Type::Int, id, "The id of this node."),

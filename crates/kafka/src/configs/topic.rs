@@ -4,31 +4,35 @@ use std::borrow::Cow;
 
 use anymq_broker::admin::Kind;
 use anymq_broker::topics::TopicInfo;
-use anymq_catalog::topic_config::{KEYS, Key};
+use anymq_catalog::topic_config::{BrokerSettings, KEYS, Key};
 
-use super::{Setting, Source, Synonym};
+use super::{Setting, Source, Synonym, places_of_broker};
 
 /// Every setting of a topic, by name.
-pub(crate) fn topic_settings(topic: &TopicInfo) -> impl Iterator<Item = Setting> + '_ {
+pub(crate) fn topic_settings(topic: &TopicInfo, broker: &BrokerSettings) -> impl Iterator<Item = Setting> {
     let is_queue = topic.kind != Kind::Stream;
-    KEYS.iter().map(move |key| setting(key, topic.config.get(key.name).map(|value| value.trim()), is_queue))
+    let set = |key: &Key| topic.config.get(key.name).map(|value| value.trim());
+    KEYS.iter().map(move |key| setting(key, set(key), broker, is_queue))
 }
 
-fn setting(key: &'static Key, set: Option<&str>, is_queue: bool) -> Setting {
+fn setting(key: &'static Key, set: Option<&str>, broker: &BrokerSettings, is_queue: bool) -> Setting {
     // What is in a queue stays until it is consumed.
     let fixed = if is_queue && key.name == "retention.ms" { Some("-1") } else { None };
-    let set = set.or(fixed).map(|value| Cow::from(value.to_owned()));
-    let own = set.clone().map(|value| Synonym { name: key.name, value, source: Source::Topic });
-    let default =
-        key.broker_name.map(|name| Synonym { name, value: key.default.into(), source: Source::Default });
+    let own = set.or(fixed).map(|value| Synonym {
+        name: key.name,
+        value: value.to_owned().into(),
+        source: Source::Topic,
+    });
+    let synonyms: Vec<Synonym> = own.into_iter().chain(places_of_broker(key, broker)).collect();
+    let counts = synonyms.first();
     Setting {
         name: key.name,
-        source: if own.is_some() { Source::Topic } else { Source::Default },
-        value: Some(set.unwrap_or(Cow::Borrowed(key.default))),
+        source: counts.map_or(Source::Default, |place| place.source),
+        value: Some(counts.map_or(Cow::Borrowed(key.default), |place| place.value.clone())),
         kind: key.kind(),
         read_only: is_queue,
         doc: key.doc,
-        synonyms: own.into_iter().chain(default).collect(),
+        synonyms,
     }
 }
 
@@ -37,6 +41,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use anymq_broker::topics::TopicId;
+    use anymq_catalog::topic_config::Layer;
 
     use super::*;
 
@@ -55,7 +60,7 @@ mod tests {
     #[test]
     fn what_is_set_comes_before_what_is_not() {
         let topic = topic(Kind::Stream, &[("retention.ms", " 5 "), ("retention.bytes", "7")]);
-        let all: Vec<Setting> = topic_settings(&topic).collect();
+        let all: Vec<Setting> = topic_settings(&topic, &BrokerSettings::default()).collect();
         assert_eq!(all.len(), KEYS.len());
         let one = |name| all.iter().find(|s| s.name == name).unwrap();
         let retention = one("retention.ms");
@@ -75,8 +80,10 @@ mod tests {
     #[test]
     fn a_queue_keeps_what_is_in_it_and_cannot_be_set() {
         let topic = topic(Kind::Classic, &[]);
-        let retention = topic_settings(&topic).find(|s| s.name == "retention.ms").unwrap();
+        let hour = [("log.retention.ms".into(), "3600000".into())].into();
+        let broker = BrokerSettings::default().with(Layer::Every, &hour).unwrap();
+        let retention = topic_settings(&topic, &broker).find(|s| s.name == "retention.ms").unwrap();
         assert_eq!(retention.value.as_deref(), Some("-1"));
-        assert!(topic_settings(&topic).all(|s| s.read_only));
+        assert!(topic_settings(&topic, &broker).all(|s| s.read_only));
     }
 }

@@ -1,6 +1,7 @@
 //! The door as a client sees it, over a pipe.
 
 mod acls;
+mod broker_configs;
 mod client;
 mod cluster;
 mod configs;

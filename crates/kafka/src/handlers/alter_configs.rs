@@ -1,12 +1,12 @@
-//! `AlterConfigs`: all settings of a topic at once; what is not named goes back to its default.
+//! `AlterConfigs`: all settings of a topic, a group or the broker at once; what is not named goes back to its default.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use anymq_broker::{Error, ErrorKind};
-use anymq_catalog::topic_config::{self, ConfigError};
+use anymq_catalog::topic_config::{self, Config, ConfigError};
 use anymq_types::Position;
 
+use super::alter_broker_configs::{alter_broker, own_name};
 use super::alter_group_configs::alter_group;
 use super::describe_configs::{NO_DEFAULT_GROUP, check_node};
 use super::limits::ELEMENTS_MAX;
@@ -19,9 +19,6 @@ use crate::wire::messages::configs::{
 };
 use crate::wire::{Array, ErrorCode, Text};
 
-/// A topic's settings, by name.
-pub(super) type Config = BTreeMap<Arc<str>, Arc<str>>;
-
 /// Why nothing is changed: the code and the sentence.
 pub(super) type Refusal = (ErrorCode, String);
 
@@ -29,17 +26,9 @@ pub(super) fn alter_configs(cx: &mut Cx<'_>, request: AlterConfigsRequest<'_>) -
     if request.resources.len() > ELEMENTS_MAX {
         return Reply::Close;
     }
-    let named = request.resources.iter().map(|resource| (resource.resource_type, resource.resource_name));
-    let again = named_twice(named);
     let mut commit = None;
-    let responses = respond(request.resources.iter().map(|resource| {
-        let named = (resource.resource_type, resource.resource_name);
-        let altered = match again.contains(&named) {
-            true => Err(invalid("Each resource must appear at most once.")),
-            false => alter(cx, &resource, request.validate_only, &mut commit),
-        };
-        (named, altered)
-    }));
+    let resources = || request.resources.iter().map(|r| ((r.resource_type, r.resource_name), r));
+    let responses = alter_each(resources, |resource| alter(cx, resource, request.validate_only, &mut commit));
     cx.reply_when(commit, &AlterConfigsResponse { responses, ..Default::default() })
 }
 
@@ -56,6 +45,13 @@ fn alter(
         return alter_group(cx, resource.resource_name, validate_only, commit, |_| {
             let entries = resource.configs.iter();
             Ok(entries.map(|config| (config.name.into(), config.value.unwrap_or_default().into())).collect())
+        });
+    }
+    if resource.resource_type == resource::BROKER {
+        let names = entries().map(|(name, _)| name);
+        return alter_broker(cx, resource.resource_name, validate_only, commit, names, |_| {
+            let entries = resource.configs.iter();
+            Ok(entries.map(|c| (own_name(c.name).into(), c.value.unwrap_or_default().into())).collect())
         });
     }
     if resource.resource_type != resource::TOPIC {
@@ -81,7 +77,7 @@ fn configure(
     if let Some(fault) = names::fault(name) {
         return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, fault));
     }
-    topic_config::validate(&config).map_err(refused)?;
+    topic_config::validate(&config, &cx.hall.broker_settings()).map_err(refused)?;
     let done =
         cx.hall.configure_topic(name, config, validate_only).map_err(|error| hall_says(name, error))?;
     *commit = (*commit).max(done.commit);
@@ -106,12 +102,6 @@ pub(super) fn invalid(says: impl Into<String>) -> Refusal {
     (ErrorCode::INVALID_REQUEST, says.into())
 }
 
-/// Resources that a request names more than once.
-pub(super) fn named_twice<'a>(named: impl Iterator<Item = (i8, &'a str)>) -> BTreeSet<(i8, &'a str)> {
-    let mut seen = BTreeSet::new();
-    named.filter(|&one| !seen.insert(one)).collect()
-}
-
 /// Whether each setting is named once and has a value; `true` beside a name says that it lacks one.
 pub(super) fn check_entries<'a>(entries: impl Iterator<Item = (&'a str, bool)>) -> Result<(), Refusal> {
     let (mut seen, mut nulls) = (BTreeSet::new(), Vec::new());
@@ -132,7 +122,7 @@ pub(super) fn check_entries<'a>(entries: impl Iterator<Item = (&'a str, bool)>) 
     }
 }
 
-/// Whether this can be configured at all: topics and groups can; the rest is set in the configuration file.
+/// Whether this can be configured at all: topics, groups and the broker can, loggers are set in the configuration file.
 pub(super) fn check_resource<'a, I: Iterator<Item = &'a str>>(
     cx: &Cx<'_>,
     (kind, name): (i8, &str),
@@ -142,16 +132,10 @@ pub(super) fn check_resource<'a, I: Iterator<Item = &'a str>>(
     match kind {
         resource::TOPIC => Ok(()),
         resource::BROKER => {
-            if !name.is_empty() {
-                node(cx)?;
-            }
-            match settings().next() {
-                None => Ok(()),
-                Some(_) => {
-                    let says =
-                        format!("Cannot update these configs dynamically: Set({})", listed(settings()));
-                    Err(invalid(says))
-                }
+            if name.is_empty() {
+                Ok(())
+            } else {
+                node(cx)
             }
         }
         resource::BROKER_LOGGER => {
@@ -177,12 +161,20 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     shown.join(", ")
 }
 
-/// What became of each resource.
-pub(super) fn respond<'a>(
-    altered: impl Iterator<Item = ((i8, &'a str), Result<(), Refusal>)>,
+/// Alters each of the resources that a request names once; what became of each. `resources` gives them with type and name.
+pub(super) fn alter_each<'a, R, I: Iterator<Item = ((i8, &'a str), R)>>(
+    resources: impl Fn() -> I,
+    mut alter: impl FnMut(&R) -> Result<(), Refusal>,
 ) -> Array<'a, AlterConfigsResourceResponse<'a>> {
-    altered
-        .map(|((resource_type, name), altered)| {
+    let mut seen = BTreeSet::new();
+    let again: BTreeSet<(i8, &str)> =
+        resources().map(|(named, _)| named).filter(|&named| !seen.insert(named)).collect();
+    resources()
+        .map(|(named, resource)| {
+            let altered = match again.contains(&named) {
+                true => Err(invalid("Each resource must appear at most once.")),
+                false => alter(&resource),
+            };
             let (error_code, error_message) = match altered {
                 Ok(()) => (ErrorCode::NONE, None),
                 Err((code, says)) => (code, Some(Text::from(says))),
@@ -190,8 +182,8 @@ pub(super) fn respond<'a>(
             AlterConfigsResourceResponse {
                 error_code,
                 error_message,
-                resource_type,
-                resource_name: name.into(),
+                resource_type: named.0,
+                resource_name: named.1.into(),
             }
         })
         .collect()

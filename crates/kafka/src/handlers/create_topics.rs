@@ -94,7 +94,7 @@ fn create(
     alike: &mut Alike,
 ) -> Result<Done<TopicInfo>, Refusal> {
     check_name(cx, topic.name, alike)?;
-    let config = settings_of(topic)?;
+    let config = settings_of(cx, topic)?;
     let partitions = partitions_of(cx, topic)?;
     if !cx.may_change_partitions(partitions as usize, QUOTA_TOLD_FROM) {
         return Err((ErrorCode::THROTTLING_QUOTA_EXCEEDED, QUOTA_EXCEEDED.to_owned()));
@@ -138,7 +138,7 @@ fn check_name(cx: &Cx<'_>, name: &str, alike: &mut Alike) -> Result<(), Refusal>
 }
 
 /// A topic's settings, if they are in order.
-fn settings_of(topic: &CreatableTopic<'_>) -> Result<BTreeMap<Arc<str>, Arc<str>>, Refusal> {
+fn settings_of(cx: &Cx<'_>, topic: &CreatableTopic<'_>) -> Result<BTreeMap<Arc<str>, Arc<str>>, Refusal> {
     let refuse = |error: ConfigError| (ErrorCode::INVALID_CONFIG, error.to_string());
     let mut config = BTreeMap::new();
     for entry in &topic.configs {
@@ -148,7 +148,7 @@ fn settings_of(topic: &CreatableTopic<'_>) -> Result<BTreeMap<Arc<str>, Arc<str>
         key.validate(value).map_err(refuse)?;
         config.insert(Arc::from(key.name), Arc::from(value));
     }
-    topic_config::validate(&config).map_err(refuse)?;
+    topic_config::validate(&config, &cx.hall.broker_settings()).map_err(refuse)?;
     Ok(config)
 }
 
@@ -264,7 +264,7 @@ fn result<'a>(
                 topic_id: Uuid(info.id.0.to_be_bytes()),
                 num_partitions: info.partitions.len() as i32,
                 replication_factor: 1,
-                configs: (cx.version() >= DETAILS_FROM).then(|| configs(&info)),
+                configs: (cx.version() >= DETAILS_FROM).then(|| configs(cx, &info)),
                 ..Default::default()
             }
         }
@@ -278,8 +278,8 @@ fn result<'a>(
     }
 }
 
-fn configs(info: &TopicInfo) -> Array<'static, CreatableTopicConfigs<'static>> {
-    topic_settings(info)
+fn configs(cx: &Cx<'_>, info: &TopicInfo) -> Array<'static, CreatableTopicConfigs<'static>> {
+    topic_settings(info, &cx.hall.broker_settings())
         .map(|setting| CreatableTopicConfigs {
             name: setting.name.into(),
             value: setting.value,

@@ -7,7 +7,9 @@ use anymq_broker::acl::{Operation, ResourceKind};
 
 use super::alter_group_configs::group_says;
 use super::limits::ELEMENTS_MAX;
-use crate::configs::{Setting, broker_settings, group_settings, resource, topic_settings, type_id};
+use crate::configs::{
+    Setting, broker_defaults, broker_settings, group_settings, resource, topic_settings, type_id,
+};
 use crate::errors::topic_error;
 use crate::names;
 use crate::session::{Cx, Reply};
@@ -95,7 +97,7 @@ fn of_topic(cx: &Cx<'_>, name: &str) -> Result<Vec<Setting>, Refusal> {
         return Err((ErrorCode::TOPIC_AUTHORIZATION_FAILED, None));
     }
     match cx.hall.topic(name) {
-        Ok(topic) => Ok(topic_settings(&topic).collect()),
+        Ok(topic) => Ok(topic_settings(&topic, &cx.hall.broker_settings()).collect()),
         Err(error) if error.kind == ErrorKind::NotFound => Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None)),
         Err(error) => Err((topic_error(error.kind), Some(error.text))),
     }
@@ -113,12 +115,11 @@ fn of_group(cx: &Cx<'_>, name: &str) -> Result<Vec<Setting>, Refusal> {
 }
 
 fn of_broker(cx: &Cx<'_>, name: &str) -> Result<Vec<Setting>, Refusal> {
-    if name.is_empty() {
-        // What was set for all brokers: nothing can be.
-        return Ok(Vec::new());
-    }
     if !cx.may_cluster(Operation::DescribeConfigs) {
         return Err((ErrorCode::CLUSTER_AUTHORIZATION_FAILED, None));
+    }
+    if name.is_empty() {
+        return Ok(broker_defaults(&cx.hall.broker_settings()));
     }
     check_node(cx, name)?;
     Ok(broker_settings(cx))

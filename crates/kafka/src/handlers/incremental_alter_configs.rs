@@ -1,14 +1,15 @@
-//! `IncrementalAlterConfigs`: some settings of a topic or group; the others stay.
+//! `IncrementalAlterConfigs`: some settings of a topic, a group or the broker; the others stay.
 
 use std::collections::BTreeSet;
 
 use anymq_broker::Error;
-use anymq_catalog::topic_config::{self, ConfigError, Key, VALUE_BYTES_MAX};
+use anymq_catalog::topic_config::{
+    self, BrokerSettings, Config, ConfigError, VALUE_BYTES_MAX, find_of_broker,
+};
 use anymq_types::Position;
 
-use super::alter_configs::{
-    Config, Refusal, check_entries, check_resource, hall_says, invalid, named_twice, refused, respond,
-};
+use super::alter_broker_configs::{alter_broker, own_name};
+use super::alter_configs::{Refusal, alter_each, check_entries, check_resource, hall_says, invalid, refused};
 use super::alter_group_configs::alter_group;
 use super::limits::ELEMENTS_MAX;
 use crate::configs::resource;
@@ -33,17 +34,9 @@ pub(super) fn incremental_alter_configs(
     if request.resources.len() > ELEMENTS_MAX {
         return Reply::Close;
     }
-    let named = request.resources.iter().map(|resource| (resource.resource_type, resource.resource_name));
-    let again = named_twice(named);
     let mut commit = None;
-    let responses = respond(request.resources.iter().map(|resource| {
-        let named = (resource.resource_type, resource.resource_name);
-        let altered = match again.contains(&named) {
-            true => Err(invalid("Each resource must appear at most once.")),
-            false => alter(cx, &resource, request.validate_only, &mut commit),
-        };
-        (named, altered)
-    }));
+    let resources = || request.resources.iter().map(|r| ((r.resource_type, r.resource_name), r));
+    let responses = alter_each(resources, |resource| alter(cx, resource, request.validate_only, &mut commit));
     cx.reply_when(commit, &IncrementalAlterConfigsResponse { responses, ..Default::default() })
 }
 
@@ -63,15 +56,19 @@ fn alter(
     if resource.resource_type == resource::GROUP {
         return alter_group(cx, name, validate_only, commit, |now| altered_group(now, entries()));
     }
+    if resource.resource_type == resource::BROKER {
+        let names = entries().map(|c| c.name);
+        return alter_broker(cx, name, validate_only, commit, names, |now| altered_broker(now, entries()));
+    }
     if resource.resource_type != resource::TOPIC {
         return Ok(());
     }
     if let Some(fault) = names::fault(name) {
         return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, fault));
     }
-    let mut refusal = None;
+    let (mut refusal, broker) = (None, cx.hall.broker_settings());
     let done = cx.hall.alter_topic(name, validate_only, |now| {
-        altered(now, entries()).map_err(|(code, says)| {
+        altered(now, &broker, entries()).map_err(|(code, says)| {
             refusal = Some((code, says.clone()));
             Error::invalid(says)
         })
@@ -84,13 +81,14 @@ fn alter(
 /// A topic's settings after all that is done to them.
 fn altered<'a>(
     now: &Config,
+    broker: &BrokerSettings,
     entries: impl Iterator<Item = IncrementalConfig<'a>>,
 ) -> Result<Config, Refusal> {
     let mut config = now.clone();
     for entry in entries {
         apply(&mut config, &entry)?;
     }
-    topic_config::validate(&config).map_err(refused)?;
+    topic_config::validate(&config, broker).map_err(refused)?;
     Ok(config)
 }
 
@@ -115,6 +113,33 @@ fn altered_group<'a>(
     Ok(config)
 }
 
+/// The broker's settings after all that is done to them, by its names; whether they can be set is not looked at yet.
+fn altered_broker<'a>(
+    now: &Config,
+    entries: impl Iterator<Item = IncrementalConfig<'a>>,
+) -> Result<Config, Refusal> {
+    let mut config = now.clone();
+    for entry in entries {
+        let (name, value) = (own_name(entry.name), entry.value.unwrap_or_default());
+        match (entry.config_operation, find_of_broker(name)) {
+            (DELETE, _) => drop(config.remove(name)),
+            // Nor can what is not known be appended to.
+            (SET, _) | (_, None) => drop(config.insert(name.into(), value.into())),
+            (operation, Some((key, _))) if key.is_list() => {
+                let now = config.get(name).map_or(key.default, |value| value);
+                let changed = changed_list(now, value, operation == APPEND);
+                config.insert(name.into(), changed.into());
+            }
+            (operation, Some(_)) => {
+                let operation = if operation == APPEND { "append" } else { "subtract" };
+                let says = format!("Config value {operation} is not allowed for config key: {name}");
+                return Err((ErrorCode::INVALID_CONFIG, says));
+            }
+        }
+    }
+    Ok(config)
+}
+
 /// Does one thing to the settings of a topic.
 fn apply(config: &mut Config, entry: &IncrementalConfig<'_>) -> Result<(), Refusal> {
     let (name, value) = (entry.name, entry.value.unwrap_or_default());
@@ -132,16 +157,17 @@ fn apply(config: &mut Config, entry: &IncrementalConfig<'_>) -> Result<(), Refus
         }
         operation => {
             let key = key.filter(|key| key.is_list()).ok_or_else(|| not_a_list(name, operation))?;
-            let changed = changed_list(config, key, value, operation == APPEND);
+            // What is not set begins as its default.
+            let now = config.get(key.name).map_or(key.default, |value| value);
+            let changed = changed_list(now, value, operation == APPEND);
             config.insert(key.name.into(), changed.into());
         }
     }
     Ok(())
 }
 
-/// A list with these items more or less. What is not set begins as its default.
-fn changed_list(config: &Config, key: &Key, items: &str, append: bool) -> String {
-    let now = config.get(key.name).map_or(key.default, |value| value);
+/// A list with these items more or less.
+fn changed_list(now: &str, items: &str, append: bool) -> String {
     let items = items.split(',').map(str::trim);
     let mut list: Vec<&str> = now.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
     if append {

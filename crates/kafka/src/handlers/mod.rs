@@ -34,6 +34,7 @@ use crate::wire::{ApiKey, Request};
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
+mod alter_broker_configs;
 mod alter_client_quotas;
 mod alter_configs;
 mod alter_group_configs;
@@ -173,7 +174,7 @@ macro_rules! has_handler {
 const ONE_NODE: &str = "there is one node, which leads every partition";
 const NO_TOKENS: &str = "61: there are no delegation tokens";
 const QUOTAS: &str = "of users and client ids; none of connections by address";
-const TOPICS_ONLY: &str = "topics and groups; everything else is set in the configuration file";
+const SETTINGS: &str = "topics, groups, and what the broker has for topics that set nothing; everything else is set in the configuration file";
 
 operations! {
     Produce => produce::produce, Partial("versions 0 to 2 are offered and refused, as by Kafka: clients conclude from them which compression they may use");
@@ -205,7 +206,7 @@ operations! {
     CreateAcls => create_acls::create_acls, Full;
     DeleteAcls => delete_acls::delete_acls, Full;
     DescribeConfigs => describe_configs::describe_configs, Partial("topics, groups and the broker; groups of stream processors have no settings");
-    AlterConfigs => alter_configs::alter_configs, Partial(TOPICS_ONLY);
+    AlterConfigs => alter_configs::alter_configs, Partial(SETTINGS);
     AlterReplicaLogDirs => alter_replica_log_dirs::alter_replica_log_dirs, Refused("57: there is one log directory");
     DescribeLogDirs => describe_log_dirs::describe_log_dirs, Full;
     SaslAuthenticate => sasl_authenticate::sasl_authenticate, Full;
@@ -216,7 +217,7 @@ operations! {
     DescribeDelegationToken => delegation_tokens::describe, Refused(NO_TOKENS);
     DeleteGroups => delete_groups::delete_groups, Full;
     ElectLeaders => elect_leaders::elect_leaders, Partial(ONE_NODE);
-    IncrementalAlterConfigs => incremental_alter_configs::incremental_alter_configs, Partial(TOPICS_ONLY);
+    IncrementalAlterConfigs => incremental_alter_configs::incremental_alter_configs, Partial(SETTINGS);
     AlterPartitionReassignments => alter_partition_reassignments::alter_partition_reassignments, Partial(ONE_NODE);
     ListPartitionReassignments => list_partition_reassignments::list_partition_reassignments, Partial(ONE_NODE);
     OffsetDelete => offset_delete::offset_delete, Full;

@@ -9,7 +9,7 @@ use anymq_types::{ConnectionId, QueueId, VhostId};
 
 use super::super::Core;
 use super::super::fx::Fx;
-use crate::core::changes::{kind_of, topic_settings};
+use crate::core::changes::kind_of;
 use crate::error::{Error, Result};
 use crate::queue::settings::Kind;
 use crate::topics::{CreateTopic, TopicId, TopicInfo};
@@ -99,7 +99,7 @@ impl Core {
                 name: topic.name.clone(),
                 id: topic_id(topic.id()),
                 partitions: topic.partitions.clone(),
-                settings: topic_settings(&topic.config),
+                settings: self.topic_settings(&topic.config),
                 config: topic.config.clone(),
                 kind: Kind::Stream,
             });
@@ -109,7 +109,7 @@ impl Core {
             name: queue.name.clone(),
             id: topic_id(queue.id),
             partitions: vec![queue.id],
-            settings: topic_settings(&self.config_of(queue)),
+            settings: self.topic_settings(&self.config_of(queue)),
             config: self.config_of(queue),
             kind: kind_of(queue.kind),
         })
@@ -144,7 +144,8 @@ impl Core {
             return Err(Error::conflict(format!("topic '{}' already exists", t.name)));
         }
         check_partitions(t.partitions)?;
-        topic_config::validate(&t.config).map_err(|e| Error::invalid(e.to_string()))?;
+        topic_config::validate(&t.config, self.catalog.broker_settings())
+            .map_err(|e| Error::invalid(e.to_string()))?;
         self.check_vhost_queues(vhost, t.partitions)?;
         let name: Arc<str> = t.name.into();
         let first = self.catalog.next_ids().queue.0;
@@ -157,7 +158,7 @@ impl Core {
                 name: topic.name.clone(),
                 id: topic_id(topic.id()),
                 partitions: topic.partitions,
-                settings: topic_settings(&topic.config),
+                settings: self.topic_settings(&topic.config),
                 config: topic.config,
                 kind: Kind::Stream,
             });
@@ -218,7 +219,8 @@ impl Core {
     ) -> Result<()> {
         let own = self.own_topic(session, name, Operation::AlterConfigs)?;
         let topic = Topic { config: alter(&own.config)?, ..own };
-        topic_config::validate(&topic.config).map_err(|e| Error::invalid(e.to_string()))?;
+        topic_config::validate(&topic.config, self.catalog.broker_settings())
+            .map_err(|e| Error::invalid(e.to_string()))?;
         let change = Change::TopicPut(topic);
         match validate_only {
             true => self.catalog.rehearse(&[change]).map_err(|e| Error::invalid(e.to_string())),

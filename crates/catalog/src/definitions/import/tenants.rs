@@ -13,6 +13,7 @@ use crate::definitions::file::{
 };
 use crate::model::{QUOTA_NAME_BYTES_MAX, QuotaEntity, QuotaKind, QuotaPart};
 use crate::policy::CompiledPolicy;
+use crate::topic_config::{BrokerSettings, PARAMETER};
 
 impl Importer<'_> {
     pub(super) fn vhosts(&mut self, items: Vec<VhostItem>) -> Result<()> {
@@ -163,13 +164,19 @@ impl Importer<'_> {
         Ok(())
     }
 
-    pub(super) fn global_parameters(&mut self, items: Vec<GlobalParameterItem>) {
-        for item in items {
+    pub(super) fn global_parameters(&mut self, items: Vec<GlobalParameterItem>) -> Result<()> {
+        for (n, item) in items.into_iter().enumerate() {
+            if item.name == PARAMETER
+                && let Some(fault) = BrokerSettings::read(&item.value.0).1.into_iter().next()
+            {
+                return Err(invalid(format!("global_parameters[{n}].value"), fault));
+            }
             self.put(Change::GlobalParameterPut(GlobalParameter {
                 name: item.name.into(),
                 value: item.value.0,
             }));
         }
+        Ok(())
     }
 
     /// Limits of vhosts and operator policies are parameters in the file, and things of their own here.

@@ -18,7 +18,7 @@ use crate::wire::{ErrorCode, Response};
 
 pub(super) const TOPIC: i8 = 2;
 const GROUP: i8 = 3;
-const CLUSTER: i8 = 4;
+pub(super) const CLUSTER: i8 = 4;
 const TXN: i8 = 5;
 pub(super) const LITERAL: i8 = 3;
 const PREFIXED: i8 = 4;

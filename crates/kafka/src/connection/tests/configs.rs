@@ -9,20 +9,20 @@ use crate::wire::messages::configs::{
 };
 use crate::wire::{ErrorCode, Response};
 
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+pub(super) const TOPIC: i8 = 2;
+pub(super) const BROKER: i8 = 4;
 const BROKER_LOGGER: i8 = 8;
 
-type Said = (ErrorCode, Option<String>);
+pub(super) type Said = (ErrorCode, Option<String>);
 /// A setting, what is done to it, and the value.
-type Op<'a> = (&'a str, i8, Option<&'a str>);
+pub(super) type Op<'a> = (&'a str, i8, Option<&'a str>);
 
-fn said(code: i16, says: &str) -> Said {
+pub(super) fn said(code: i16, says: &str) -> Said {
     (ErrorCode(code), Some(says.to_owned()))
 }
 
 /// Name, value and source of what is told.
-async fn described(
+pub(super) async fn described(
     client: &mut Client,
     kind: i8,
     name: &str,
@@ -49,13 +49,13 @@ async fn described(
     ((result.error_code, result.error_message.map(Into::into)), configs.collect())
 }
 
-async fn value(client: &mut Client, name: &str, key: &str) -> (String, i8) {
+pub(super) async fn value(client: &mut Client, name: &str, key: &str) -> (String, i8) {
     let (_, mut configs) = described(client, TOPIC, name, &[key]).await;
     let (_, value, source) = configs.pop().expect("it is told");
     (value, source)
 }
 
-async fn increment(client: &mut Client, kind: i8, name: &str, ops: &[Op<'_>]) -> Said {
+pub(super) async fn increment(client: &mut Client, kind: i8, name: &str, ops: &[Op<'_>]) -> Said {
     let configs = ops.iter().map(|&(name, config_operation, value)| IncrementalConfig {
         name,
         config_operation,
@@ -71,8 +71,17 @@ async fn increment(client: &mut Client, kind: i8, name: &str, ops: &[Op<'_>]) ->
 }
 
 async fn replace(client: &mut Client, name: &str, configs: &[(&str, Option<&str>)]) -> Said {
+    replace_of(client, TOPIC, name, configs).await
+}
+
+pub(super) async fn replace_of(
+    client: &mut Client,
+    kind: i8,
+    name: &str,
+    configs: &[(&str, Option<&str>)],
+) -> Said {
     let configs = configs.iter().map(|&(name, value)| AlterableConfig { name, value }).collect();
-    let resource = AlterConfigsResource { resource_type: TOPIC, resource_name: name, configs };
+    let resource = AlterConfigsResource { resource_type: kind, resource_name: name, configs };
     let answer =
         client.ask(2, AlterConfigsRequest { resources: vec![resource].into(), validate_only: false }).await;
     let Response::AlterConfigs(response) = answer.read() else { panic!("{:?}", answer.read()) };
@@ -80,11 +89,11 @@ async fn replace(client: &mut Client, name: &str, configs: &[(&str, Option<&str>
     (one.error_code, one.error_message.map(Into::into))
 }
 
-const SET: i8 = 0;
-const DELETE: i8 = 1;
-const APPEND: i8 = 2;
-const SUBTRACT: i8 = 3;
-const DONE: Said = (ErrorCode::NONE, None);
+pub(super) const SET: i8 = 0;
+pub(super) const DELETE: i8 = 1;
+pub(super) const APPEND: i8 = 2;
+pub(super) const SUBTRACT: i8 = 3;
+pub(super) const DONE: Said = (ErrorCode::NONE, None);
 
 #[tokio::test]
 async fn settings_change_one_by_one() {
