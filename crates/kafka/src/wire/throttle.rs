@@ -20,7 +20,7 @@ fn place(api: ApiKey, version: i16) -> Option<Place> {
     use ApiKey::*;
     let from = match api {
         // Has none, or one behind fields that differ.
-        SaslHandshake | SaslAuthenticate | ApiVersions | DescribeQuorum => return None,
+        SaslHandshake | SaslAuthenticate | ApiVersions | DescribeQuorum | WriteTxnMarkers => return None,
         Produce | Fetch | FindCoordinator | Heartbeat | LeaveGroup | SyncGroup => 1,
         DescribeGroups | ListGroups | DeleteTopics => 1,
         JoinGroup | ListOffsets | OffsetForLeaderEpoch | CreateTopics => 2,
