@@ -12,7 +12,7 @@ use anymq_broker::{
     GroupFault, GroupKind, GroupState, InGroup, JoinGroup, Joined, Leaving, Options, Principal, Session,
     SyncGroup, TopicRef,
 };
-use anymq_catalog::{Change, Permission};
+use anymq_catalog::{Change, Permission, User};
 use anymq_runtime::{FaultDisk, ManualClock};
 use anymq_types::value::Table;
 use anymq_types::{Millis, VhostId};
@@ -49,10 +49,14 @@ impl House {
     }
 
     fn connect(&self) -> Session {
+        self.connect_as("guest")
+    }
+
+    fn connect_as(&self, user: &str) -> Session {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         self.broker
             .connect(Connect {
-                principal: Principal::of_user("guest", peer),
+                principal: Principal::of_user(user, peer),
                 vhost: "/".into(),
                 protocol: "test",
                 local: peer,
@@ -361,6 +365,40 @@ fn groups_are_bounded() {
         let joined = session.join_group(&JoinGroup { session_ms, group, ..join("", 1) });
         assert_eq!(joined.expect("refused").fault, Some(fault));
     }
+}
+
+#[test]
+fn a_user_has_so_many_groups_and_others_have_theirs() {
+    let mut config = anymq_broker::Config::default();
+    config.groups.groups_per_user_max = 2;
+    config.groups.memory_per_user_max = anymq_types::ByteSize(64 << 10);
+    config.validate().expect("makes sense");
+    let house = House::with(&FaultDisk::new(), &clock(), config);
+    house.topic("t", 1);
+    let password = house.broker.hash_password(b"other");
+    let user = User {
+        name: "other".into(),
+        password,
+        scram: Default::default(),
+        tags: Default::default(),
+        limits: Default::default(),
+    };
+    house.broker.change(Change::UserPut(user)).expect("is made");
+    let permission = Permission { user: "other".into(), vhost: VhostId(1), grant: Permissions::full() };
+    house.broker.change(Change::PermissionPut(permission)).expect("is made");
+    let (guest, other) = (house.connect(), house.connect_as("other"));
+    let fault = |session: &Session, group, size: usize| {
+        let said = vec![0; size];
+        let request = JoinGroup { group, protocols: vec![("range", &said)], ..join("", 1) };
+        session.join_group(&request).expect("alone, or refused").fault
+    };
+    assert_eq!([fault(&guest, "a", 1), fault(&guest, "b", 1)], [None, None]);
+    assert_eq!(fault(&guest, "c", 1), Some(GroupFault::Full));
+    assert_eq!(guest.commit_offsets(&commit("c", "t", &[(0, 1, "")])), Err(GroupFault::Full));
+    assert_eq!(fault(&other, "c", 1), None, "another user has room");
+    // Who joins a group takes the room of the user who made it.
+    assert_eq!(fault(&other, "d", 70 << 10), None);
+    assert_eq!(fault(&other, "c", 1), Some(GroupFault::Full));
 }
 
 #[test]

@@ -293,7 +293,7 @@ impl Core {
         }
         for ((vhost, group), offsets) in std::mem::take(&mut txn.offsets) {
             if commit {
-                self.commit_pending(fx, vhost, &group, offsets.into_iter().collect());
+                self.commit_pending(fx, &txn.user, (vhost, &group), offsets.into_iter().collect());
             }
         }
         txn.state = if commit { TxnState::Committed } else { TxnState::Aborted };

@@ -51,8 +51,12 @@ pub struct Config {
     pub share_partition_max_record_locks: u32,
     /// Most groups.
     pub groups_max: u32,
+    /// Most groups that one user has made.
+    pub groups_per_user_max: u32,
     /// Most memory that all groups hold: members, what they say of themselves, assignments, offsets.
     pub memory_max: ByteSize,
+    /// Most memory that the groups hold that one user has made.
+    pub memory_per_user_max: ByteSize,
 }
 
 impl Default for Config {
@@ -78,7 +82,9 @@ impl Default for Config {
             share_delivery_count_limit: 5,
             share_partition_max_record_locks: 2_000,
             groups_max: 100_000,
+            groups_per_user_max: 50_000,
             memory_max: ByteSize(256 << 20),
+            memory_per_user_max: ByteSize(128 << 20),
         }
     }
 }
@@ -98,8 +104,9 @@ impl Config {
                 self.initial_rebalance_delay_ms
             ));
         }
-        if self.members_max == 0 || self.groups_max == 0 {
-            return Err("broker.groups: members_max and groups_max must be at least 1".into());
+        if self.members_max == 0 || self.groups_max == 0 || self.groups_per_user_max == 0 {
+            let says = "broker.groups: members_max, groups_max and groups_per_user_max must be at least 1";
+            return Err(says.into());
         }
         if self.consumer_heartbeat_interval_ms == 0
             || self.consumer_heartbeat_interval_ms >= self.consumer_session_timeout_ms

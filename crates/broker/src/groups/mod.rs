@@ -13,6 +13,7 @@ pub(crate) mod consumer;
 pub mod consumer_api;
 pub(crate) mod durable;
 pub(crate) mod embedded;
+mod holdings;
 mod migrate;
 pub(crate) mod offsets;
 pub mod offsets_api;
@@ -95,6 +96,8 @@ pub(crate) enum Machine {
 /// One group.
 #[derive(Debug)]
 pub(crate) struct Group {
+    /// Who made it; nobody after a restart.
+    pub(crate) owner: Option<Arc<str>>,
     pub(crate) machine: Machine,
     pub(crate) offsets: Offsets,
     /// When it is looked at next, as the table knows it.
@@ -104,8 +107,9 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    fn new() -> Self {
+    fn new(owner: Option<Arc<str>>) -> Self {
         Group {
+            owner,
             machine: Machine::Classic(Classic::new()),
             offsets: Offsets::default(),
             timer: None,

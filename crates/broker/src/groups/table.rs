@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anymq_types::{Millis, QueueId, VhostId};
 
 use super::api::GroupKind;
+use super::holdings::{Held, Holdings};
 use super::offsets_api::Committed;
 use super::settings::GroupConfig;
 use super::share::Share;
@@ -22,6 +23,7 @@ pub(crate) struct Groups {
     due: BTreeSet<(Millis, VhostId, Arc<str>)>,
     len: usize,
     bytes: u64,
+    holdings: Holdings,
     /// Groups that have an offset of a partition.
     readers: FastMap<QueueId, Vec<Key>>,
     topics_version: u64,
@@ -42,6 +44,11 @@ impl Groups {
         self.bytes
     }
 
+    /// What the groups of a user hold.
+    pub(crate) fn held_by(&self, user: &str) -> Held {
+        self.holdings.of(user)
+    }
+
     pub(crate) fn get(&self, vhost: VhostId, name: &str) -> Option<&Group> {
         self.by_name.get(&vhost)?.get(name).map(|group| &**group)
     }
@@ -60,10 +67,19 @@ impl Groups {
 
     /// Makes a group of that name if there is none.
     pub(crate) fn ensure(&mut self, vhost: VhostId, name: &str) {
+        self.ensure_of(vhost, name, None);
+    }
+
+    /// The same, for a user.
+    pub(crate) fn ensure_of(&mut self, vhost: VhostId, name: &str, owner: Option<&Arc<str>>) {
         let groups = self.by_name.entry(vhost).or_default();
         if !groups.contains_key(name) {
-            let group = Box::new(Group::new());
-            self.bytes += weight(name, &group);
+            let group = Box::new(Group::new(owner.cloned()));
+            let bytes = weight(name, &group);
+            self.bytes += bytes;
+            if let Some(owner) = owner {
+                self.holdings.made(owner, bytes);
+            }
             self.len += 1;
             groups.insert(name.into(), group);
         }
@@ -81,7 +97,8 @@ impl Groups {
         let (key, group) = get_key_value_mut(self.by_name.get_mut(&vhost)?, name)?;
         let (before, sessions) = (weight(name, group), sessions(group));
         let value = change(group, out);
-        self.bytes = self.bytes + weight(name, group) - before;
+        let after = weight(name, group);
+        recount(&mut self.bytes, &mut self.holdings, group, (before, after));
         self.share_sessions = self.share_sessions + self::sessions(group) - sessions;
         let mut due = out.due.take();
         group.idle = if group.is_unused() { group.idle.or(Some(now)) } else { None };
@@ -103,7 +120,11 @@ impl Groups {
     /// Forgets a group.
     pub(crate) fn remove(&mut self, vhost: VhostId, name: &str) -> Option<Box<Group>> {
         let (key, group) = self.by_name.get_mut(&vhost)?.remove_entry(name)?;
-        self.bytes -= weight(name, &group);
+        let bytes = weight(name, &group);
+        self.bytes -= bytes;
+        if let Some(owner) = &group.owner {
+            self.holdings.gone(owner, bytes);
+        }
         self.share_sessions -= sessions(&group);
         self.len -= 1;
         let shared = group.as_share().into_iter().flat_map(|share| share.partitions().map(|(id, _)| id));
@@ -142,7 +163,8 @@ impl Groups {
         if group.offsets.put(partition, committed) {
             self.readers.entry(partition).or_default().push((vhost, key));
         }
-        self.bytes = self.bytes + group.offsets.bytes() - before;
+        let after = group.offsets.bytes();
+        recount(&mut self.bytes, &mut self.holdings, group, (before, after));
     }
 
     /// Forgets an offset.
@@ -157,7 +179,8 @@ impl Groups {
         let Some(group) = group else { return false };
         let before = group.offsets.bytes();
         let had = group.offsets.remove(partition);
-        self.bytes = self.bytes + group.offsets.bytes() - before;
+        let after = group.offsets.bytes();
+        recount(&mut self.bytes, &mut self.holdings, group, (before, after));
         had
     }
 
@@ -177,7 +200,8 @@ impl Groups {
         if let Some(group) = self.by_name.get_mut(&vhost).and_then(|groups| groups.get_mut(name)) {
             let before = group.bytes();
             group.set_kind(kind);
-            self.bytes = self.bytes + group.bytes() - before;
+            let after = group.bytes();
+            recount(&mut self.bytes, &mut self.holdings, group, (before, after));
         }
     }
 
@@ -306,6 +330,16 @@ fn drop_reader(readers: &mut FastMap<QueueId, Vec<Key>>, partition: QueueId, vho
 
 fn sessions(group: &Group) -> usize {
     group.as_share().map_or(0, |share| share.sessions.len())
+}
+
+/// A group holds more or less than before.
+fn recount(bytes: &mut u64, holdings: &mut Holdings, group: &Group, (before, after): (u64, u64)) {
+    if before != after {
+        *bytes = *bytes + after - before;
+        if let Some(owner) = &group.owner {
+            holdings.changed(owner, before, after);
+        }
+    }
 }
 
 fn weight(name: &str, group: &Group) -> u64 {

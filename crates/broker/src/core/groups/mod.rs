@@ -59,11 +59,25 @@ impl Core {
         if refused { Err(GroupFault::Forbidden) } else { Ok(Caller { vhost: state.vhost, peer }) }
     }
 
-    /// Whether groups may hold more than they do.
-    pub(super) fn groups_have_room(&self, vhost: VhostId, group: &str) -> bool {
+    /// Whether groups may hold more than they do, and those of the user who made this one, or is about to.
+    pub(super) fn groups_have_room(&self, session: ConnectionId, vhost: VhostId, name: &str) -> bool {
         let limits = &self.config.groups;
-        let known = self.groups.get(vhost, group).is_some();
-        self.groups.bytes() < limits.memory_max.0 && (known || self.groups.len() < limits.groups_max as usize)
+        let group = self.groups.get(vhost, name);
+        let user = match group {
+            Some(group) => group.owner.as_ref(),
+            None => self.sessions.get(&session).map(|state| &state.user),
+        };
+        let held = user.map(|user| self.groups.held_by(user)).unwrap_or_default();
+        let all = self.groups.bytes() < limits.memory_max.0 && held.bytes < limits.memory_per_user_max.0;
+        let one_more = self.groups.len() < limits.groups_max as usize
+            && held.groups < limits.groups_per_user_max as usize;
+        all && (group.is_some() || one_more)
+    }
+
+    /// Makes a group for a session's user if there is none of that name.
+    pub(super) fn ensure_group(&mut self, session: ConnectionId, vhost: VhostId, name: &str) {
+        let user = self.sessions.get(&session).map(|state| &state.user);
+        self.groups.ensure_of(vhost, name, user);
     }
 
     /// That the session may be a member of such a group and want these topics. If it `joins`, there is room, and the group is there.
@@ -79,10 +93,10 @@ impl Core {
             return Err(GroupFault::TopicForbidden);
         }
         if joins {
-            if !self.groups_have_room(caller.vhost, group) {
+            if !self.groups_have_room(session, caller.vhost, group) {
                 return Err(GroupFault::Full);
             }
-            self.groups.ensure(caller.vhost, group);
+            self.ensure_group(session, caller.vhost, group);
         }
         Ok(caller)
     }
@@ -127,7 +141,7 @@ impl Core {
         };
         let fresh = self.new_member_id(request.instance.unwrap_or(request.client_id));
         let limits = self.config.groups.classic();
-        self.groups.ensure(caller.vhost, request.group);
+        self.ensure_group(session, caller.vhost, request.group);
         let (mut out, now) = (Out::default(), fx.now);
         let join = Join { request, peer: caller.peer, waiter: own };
         self.with_group(fx, at(session, caller, request.group), &mut out, |group, topics, out| {
@@ -167,7 +181,11 @@ impl Core {
         if !request.member.is_empty() {
             return if exists { Ok(caller) } else { Err(GroupFault::UnknownMember) };
         }
-        if self.groups_have_room(caller.vhost, request.group) { Ok(caller) } else { Err(GroupFault::Full) }
+        if self.groups_have_room(session, caller.vhost, request.group) {
+            Ok(caller)
+        } else {
+            Err(GroupFault::Full)
+        }
     }
 
     /// An id that no member has had: the name and 128 random bits in the form of a UUID (RFC 9562, version 4).

@@ -41,7 +41,7 @@ impl Core {
     ) -> GroupResult<CommittedAll> {
         let group = request.who.group;
         let Checked { vhost, topics, offsets } = self.check_offsets(fx, session, request)?;
-        self.groups.ensure(vhost, group);
+        self.ensure_group(session, vhost, group);
         if !offsets.is_empty() {
             self.change_group(fx, vhost, group, Change::Commit(offsets));
         }
@@ -50,15 +50,15 @@ impl Core {
         Ok(CommittedAll { topics, commit: None })
     }
 
-    /// Commits what a transaction has put by.
+    /// Commits what a user's transaction has put by.
     pub(crate) fn commit_pending(
         &mut self,
         fx: &mut Fx<'_>,
-        vhost: VhostId,
-        group: &str,
+        user: &Arc<str>,
+        (vhost, group): (VhostId, &str),
         offsets: Vec<(QueueId, Committed)>,
     ) {
-        self.groups.ensure(vhost, group);
+        self.groups.ensure_of(vhost, group, Some(user).filter(|user| !user.is_empty()));
         self.change_group(fx, vhost, group, Change::Commit(offsets));
         self.groups.with(fx.now, vhost, group, &mut Out::default(), |_, _| ());
     }
@@ -78,7 +78,7 @@ impl Core {
         if shares || !(request.in_transaction && nobody) {
             self.check_commit(fx, caller, request)?;
         }
-        if !self.groups_have_room(caller.vhost, who.group) {
+        if !self.groups_have_room(session, caller.vhost, who.group) {
             return Err(GroupFault::Full);
         }
         let mut offsets: Vec<(QueueId, Committed)> = Vec::new();

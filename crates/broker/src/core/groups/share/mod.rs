@@ -157,11 +157,17 @@ impl Core {
     }
 
     /// Makes sure that there is a share group of that name without members.
-    fn empty_share(&mut self, fx: &mut Fx<'_>, vhost: VhostId, name: &str) -> GroupResult<()> {
-        if !self.groups_have_room(vhost, name) {
+    fn empty_share(
+        &mut self,
+        fx: &mut Fx<'_>,
+        session: ConnectionId,
+        vhost: VhostId,
+        name: &str,
+    ) -> GroupResult<()> {
+        if !self.groups_have_room(session, vhost, name) {
             return Err(GroupFault::Full);
         }
-        self.groups.ensure(vhost, name);
+        self.ensure_group(session, vhost, name);
         let mut out = Out::default();
         let made = self.groups.with(fx.now, vhost, name, &mut out, |group, _| {
             let before = group.kind();

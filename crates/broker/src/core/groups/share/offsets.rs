@@ -123,7 +123,7 @@ impl Core {
         asked: &[(&str, Vec<(i32, i64)>)],
     ) -> GroupResult<SharesAltered> {
         let vhost = self.group_caller(session, group)?.vhost;
-        self.empty_share(fx, vhost, group)?;
+        self.empty_share(fx, session, vhost, group)?;
         let mut topics = Vec::with_capacity(asked.len());
         for (name, starts) in asked {
             let found = self.usable_topic(session, vhost, TopicRef::Name(name));
