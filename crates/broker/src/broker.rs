@@ -129,7 +129,7 @@ impl Broker {
             },
             key,
         );
-        let start = log.committed().0;
+        let snapshot = log.recovered().snapshot.unwrap_or(Position(0));
         let catalog_changes = core.catalog_changes.clone();
         let schemas = core.schemas.clone();
         let inner = Arc::new(Inner {
@@ -150,11 +150,13 @@ impl Broker {
             timer_changed: Condvar::new(),
             house_called: Condvar::new(),
             stopping: AtomicBool::new(false),
-            snapshot_at: AtomicU64::new(start),
+            snapshot_at: AtomicU64::new(snapshot.0),
             snapshot_before: AtomicU64::new(0),
             alarms: AtomicU8::new(0),
         });
         let broker = Broker { inner };
+        // One that is killed again and again before it gets to it must not read more and more of the journal each time.
+        broker.inner.snapshot_if_due();
         broker.bootstrap(default_user, &mut rng)?;
         if threads {
             broker.spawn_threads();

@@ -16,6 +16,12 @@ use crate::journal::Piece;
 impl Inner {
     pub(crate) fn housekeep(self: &Arc<Self>) {
         self.watch_resources();
+        self.snapshot_if_due();
+        self.reclaim(&self.log.segments());
+    }
+
+    /// Takes a snapshot if the journal has grown by enough since the last, or if that makes room on a full disk.
+    pub(crate) fn snapshot_if_due(self: &Arc<Self>) {
         let segments = self.log.segments();
         let due = self.journal_bytes_since(&segments) >= self.config.snapshot_every.0;
         if (due || self.snapshot_makes_room(&segments))
@@ -23,7 +29,6 @@ impl Inner {
         {
             tracing::error!(error, "snapshot failed; the journal is kept until one succeeds");
         }
-        self.reclaim(&segments);
     }
 
     /// Raises and clears alarms, and tells every connection when they change.

@@ -292,13 +292,19 @@ impl Stream {
         if !whole {
             return Vec::new();
         }
-        let behind = self.extents.split_off(to);
-        let old = self.extents.split_off(from);
-        self.own -= old.iter().map(|e| e.own as u64).sum::<u64>();
         self.own += pieces.iter().map(|e| e.own as u64).sum::<u64>();
-        self.extents.extend(pieces);
-        self.extents.extend(behind);
-        old.into()
+        // As a rule one takes the place of one: what stands behind stays where it is.
+        let mut pieces = pieces.into_iter();
+        let slots = self.extents.range_mut(from..to).zip(pieces.by_ref());
+        let mut old: Vec<Extent> = slots.map(|(slot, piece)| std::mem::replace(slot, piece)).collect();
+        old.extend(self.extents.drain(from + old.len()..to));
+        if pieces.len() > 0 {
+            let mut behind = self.extents.split_off(to);
+            self.extents.extend(pieces);
+            self.extents.append(&mut behind);
+        }
+        self.own -= old.iter().map(|e| e.own as u64).sum::<u64>();
+        old
     }
 
     /// Removes wholly settled extents that `gone` names.

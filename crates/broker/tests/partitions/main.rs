@@ -6,6 +6,7 @@ mod house;
 mod keeping;
 mod looking;
 mod reading;
+mod restarts;
 mod shares;
 mod spread;
 mod transactions;
