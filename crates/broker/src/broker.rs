@@ -130,10 +130,9 @@ impl Broker {
             key,
         );
         let snapshot = log.recovered().snapshot.unwrap_or(Position(0));
-        let catalog_changes = core.catalog_changes.clone();
-        let schemas = core.schemas.clone();
         let inner = Arc::new(Inner {
-            catalog_changes,
+            catalog_changes: core.catalog_changes.clone(),
+            schemas: core.schemas.clone(),
             core: Mutex::new(core),
             log,
             moving: Mutex::default(),
@@ -142,7 +141,6 @@ impl Broker {
             auth,
             backoff: Backoff::default(),
             tokens: OnceLock::new(),
-            schemas,
             stopwatch: Stopwatch::new(clock.clone()),
             clock,
             epoch,

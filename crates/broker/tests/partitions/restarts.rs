@@ -9,9 +9,8 @@ use crate::house::{House, batch};
 const WRITTEN: usize = 600 << 10;
 
 fn open(disk: &FaultDisk) -> House {
-    let mut config = anymq_broker::Config::default();
-    config.snapshot_every = ByteSize(1 << 20);
-    House::with(disk, config)
+    let snapshot_every = ByteSize(1 << 20);
+    House::with(disk, anymq_broker::Config { snapshot_every, ..anymq_broker::Config::default() })
 }
 
 #[test]
